@@ -1,0 +1,200 @@
+"""The words `tts` speaks: voices, utterances, audio, engines. Data and Protocols, no I/O, no engine.
+
+Audio is always mono `(samples,)` float32 in [-1, 1] with its rate beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tts.errors import TtsError
+
+VOICE_NOTE_MIME = "audio/ogg; codecs=opus"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PcmAudio:
+    """Mono audio: `samples` is `(n,)` float32 in [-1, 1]."""
+
+    samples: NDArray[np.float32]
+    sample_rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.sample_rate_hz
+
+
+class SourceKind(StrEnum):
+    """What a part of a voice's mix is made of; every engine declares which kinds it takes."""
+
+    STYLE = "style"  # a named style vector of a light engine
+    TIMBRE = "timbre"  # a named speaker a large model was trained with
+    SAMPLE = "sample"  # recorded audio of a person who consented
+    DESIGNED = "designed"  # a clip designed once from the voice prompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceSource:
+    """One weighted part of a voice. `ref` is a style or timbre name, or a blob id; `weight` ≥ 0, any scale."""
+
+    kind: SourceKind
+    ref: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """How a persona sounds, as data; engines make a profile of it.
+
+    `stand_in` names styles for engines that know neither prompt nor sample; a voice without one is not spoken by such
+    engines. `speed` is a factor (1.0 = the engine's own pace). `version` grows with every change that can be heard.
+    """
+
+    id: str
+    language: str
+    prompt: str = ""
+    sources: tuple[VoiceSource, ...] = ()
+    stand_in: tuple[VoiceSource, ...] = ()
+    speed: float = 1.0
+    engines: tuple[str, ...] = ()  # order of preference; empty: the installation's order
+    seed: int | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Utterance:
+    """One segment to be spoken in one voice. `text` is already words; at most 500 characters."""
+
+    text: str
+    language: str
+    voice: Voice
+    expected_s: float
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineInfo:
+    """What an engine is and can do, as data. Empty `languages` means any."""
+
+    name: str
+    model: str
+    licence: str
+    languages: frozenset[str]
+    sample_rate_hz: int
+    max_batch: int
+    source_kinds: frozenset[SourceKind]
+    designs: bool = False
+    names: tuple[str, ...] = ()  # styles or timbres that `VoiceSource.ref` may name
+
+
+class Engine(Protocol):
+    """Speaks utterances. One thread calls it; it may block that thread for seconds."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """Capabilities; callable before `load`."""
+        ...
+
+    def load(self) -> None:
+        """Bring the model into memory and warm it; idempotent. Raises EngineUnavailable with the cure."""
+        ...
+
+    def synthesize(self, batch: Sequence[Utterance]) -> list[PcmAudio | TtsError]:
+        """One result per utterance in order; a failing item is a value and costs its neighbours nothing."""
+        ...
+
+    def close(self) -> None:
+        """Free the model; `load` may follow."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of one engine for one note: what happened, why, and how long it took."""
+
+    engine: str
+    outcome: str  # "ok", "skipped" or an error class name
+    reason: str = ""
+    latency_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Where a note's time went, in seconds."""
+
+    plan_s: float
+    queue_s: float
+    generate_s: float
+    gate_s: float
+    encode_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceNote:
+    """A finished note: one Ogg/Opus mono stream (or another container when asked), validated by reading it back.
+
+    `peaks` are 64 levels 0..100 for drawing; `spoken` is what was said, one entry a segment.
+    """
+
+    data: bytes = field(repr=False)
+    mime: str
+    duration_s: float
+    sample_rate_hz: int
+    peaks: tuple[int, ...]
+    sha256: str
+    voice_id: str
+    voice_version: int
+    language: str
+    engine: str
+    model: str
+    spoken: tuple[str, ...] = field(repr=False)
+    truncated: bool
+    attempts: tuple[Attempt, ...]
+    timings: Timings
+    loudness_dbfs: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """What was heard: `text` may be empty when nothing could be understood; probabilities in [0, 1]."""
+
+    text: str = field(repr=False)
+    language: str
+    language_probability: float
+    audio_s: float
+    confidence: float
+
+
+class Transcriber(Protocol):
+    """Turns speech into text."""
+
+    async def transcribe(self, data: bytes, *, language: str | None) -> Transcript:
+        """`data` is any audio container; `language` None means detect. Raises BadAudio or EngineFailed."""
+        ...
+
+
+class BlobStore(Protocol):
+    """Keeps bytes under hashed names; names are never given by users."""
+
+    async def put(self, data: bytes) -> str:
+        """Store and return the blob id (a hash of the content): the same bytes give the same id."""
+        ...
+
+    async def get(self, blob_id: str) -> bytes:
+        """The bytes, or KeyError when they are gone."""
+        ...
+
+    async def delete(self, blob_id: str) -> None:
+        """Forget them; unknown ids are no error."""
+        ...
+
+    async def sweep(self, *, older_than_s: float, keep: frozenset[str]) -> int:
+        """Delete blobs older than that and not in `keep`; how many went."""
+        ...

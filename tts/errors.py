@@ -1,0 +1,68 @@
+"""What can go wrong between text and voice note, as one tree.
+
+    TtsError                    retryable says whether the same call may succeed later
+    ├── BadText                 the text holds nothing that can be spoken, or too much
+    ├── BadAudio                bytes that should be audio and are not usable as such
+    ├── BadVoice                the voice asks for what does not exist or is not allowed
+    ├── EngineUnavailable       not configured, not loaded, model missing or damaged
+    ├── EngineFailed            the engine tried and failed (retryable)
+    │   └── EngineOverloaded    no room now: out of memory or queue full (retryable, with retry_after_s)
+    ├── TakeRejected            the gate refused what the engine made (retryable: another take may pass)
+    ├── DeadlineExceeded        it took longer than the caller could wait
+    └── NoVoice                 every engine of the order failed: answer in text
+"""
+
+from __future__ import annotations
+
+
+class TtsError(Exception):
+    """Base of everything `tts` raises on purpose."""
+
+    retryable = False
+    retry_after_s: float | None = None
+
+
+class BadText(TtsError):
+    """Nothing speakable, or more than may be spoken; the message names the cure."""
+
+
+class BadAudio(TtsError):
+    """Audio that cannot be read or breaks a limit; the message says what and why."""
+
+
+class BadVoice(TtsError):
+    """A voice that names an unknown style, language or source; valid names are listed."""
+
+
+class EngineUnavailable(TtsError):
+    """The engine cannot serve here; the message names the cure."""
+
+
+class EngineFailed(TtsError):
+    """The engine raised or returned nonsense; its own error is the cause."""
+
+    retryable = True
+
+
+class EngineOverloaded(EngineFailed):
+    """No capacity now; wait `retry_after_s` seconds."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class TakeRejected(TtsError):
+    """The gate heard something wrong: silence, clipping, a length that cannot be."""
+
+    retryable = True
+
+
+class DeadlineExceeded(TtsError):
+    """Not done in time."""
+
+    retryable = True
+
+
+class NoVoice(TtsError):
+    """No engine of the order could speak this; the attempts tell why."""
