@@ -91,6 +91,7 @@ class EngineInfo:
     max_batch: int
     source_kinds: frozenset[SourceKind]
     designs: bool = False
+    deterministic: bool = False  # another seed changes nothing, so a rejected take is not tried again
     names: tuple[str, ...] = ()  # styles or timbres that `VoiceSource.ref` may name
 
 

@@ -1,18 +1,23 @@
 """What can go wrong between text and voice note, as one tree.
 
-    TtsError                    retryable says whether the same call may succeed later
-    ├── BadText                 the text holds nothing that can be spoken, or too much
-    ├── BadAudio                bytes that should be audio and are not usable as such
-    ├── BadVoice                the voice asks for what does not exist or is not allowed
-    ├── EngineUnavailable       not configured, not loaded, model missing or damaged
-    ├── EngineFailed            the engine tried and failed (retryable)
-    │   └── EngineOverloaded    no room now: out of memory or queue full (retryable, with retry_after_s)
-    ├── TakeRejected            the gate refused what the engine made (retryable: another take may pass)
-    ├── DeadlineExceeded        it took longer than the caller could wait
-    └── NoVoice                 every engine of the order failed: answer in text
+TtsError                    retryable says whether the same call may succeed later
+├── BadText                 the text holds nothing that can be spoken, or too much
+├── BadAudio                bytes that should be audio and are not usable as such
+├── BadVoice                the voice asks for what does not exist or is not allowed
+├── EngineUnavailable       not configured, not loaded, model missing or damaged
+├── EngineFailed            the engine tried and failed (retryable)
+│   └── EngineOverloaded    no room now: out of memory or queue full (retryable, with retry_after_s)
+├── TakeRejected            the gate refused what the engine made (retryable: another take may pass)
+├── DeadlineExceeded        it took longer than the caller could wait
+└── NoVoice                 every engine of the order failed: answer in text
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tts.contract import Attempt
 
 
 class TtsError(Exception):
@@ -59,10 +64,18 @@ class TakeRejected(TtsError):
 
 
 class DeadlineExceeded(TtsError):
-    """Not done in time."""
+    """Not done in time; `attempts` tell how far it came."""
 
     retryable = True
 
+    def __init__(self, message: str, *, attempts: tuple[Attempt, ...] = ()) -> None:
+        super().__init__(message)
+        self.attempts = attempts
+
 
 class NoVoice(TtsError):
-    """No engine of the order could speak this; the attempts tell why."""
+    """No engine of the order could speak this; `attempts` tell why."""
+
+    def __init__(self, message: str, *, attempts: tuple[Attempt, ...] = ()) -> None:
+        super().__init__(message)
+        self.attempts = attempts

@@ -1,0 +1,1 @@
+"""Sound as numbers and as files: decode, level, join, encode, check."""

@@ -1,0 +1,1 @@
+"""From a voice's description to what an engine needs of it."""

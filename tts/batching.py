@@ -1,0 +1,271 @@
+"""Gathers segments of different turns and personas into batches and runs them on one device's thread.
+
+Which segments go together is a pure choice (`choose_batch`); the rest is waiting, deadlines and cancellation. Must not
+know what an engine does, only that it takes a batch and may hang: a hung kernel cannot be cancelled, so a batch over
+its deadline is reported (`on_hung`) and its callers are told; the process is expected to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import structlog
+
+from tts.contract import Engine, PcmAudio, Utterance
+from tts.errors import DeadlineExceeded, EngineFailed, EngineOverloaded, EngineUnavailable, TtsError
+
+_log = structlog.get_logger()
+
+_LOOK_AHEAD = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One segment in the queue as the choice sees it. `group` is the note it belongs to; `order` grows with arrival."""
+
+    order: int
+    group: str
+    expected_s: float
+    since_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPolicy:
+    """Sizes and times of batches, in segments and seconds."""
+
+    max_batch: int
+    max_wait_s: float
+    deadline_s: float
+    queue_max: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStats:
+    """What one batch did: for metrics."""
+
+    engine: str
+    size: int
+    max_batch: int
+    queue_depth: int
+    waited_s: float
+    took_s: float
+    audio_s: float
+
+
+def choose_batch(waiting: Sequence[Waiting], *, now_s: float, policy: BatchPolicy) -> tuple[int, ...]:
+    """The `order`s to run now, shortest first; empty while it is better to wait for more.
+
+    The oldest segment always goes (nothing starves). Every note gets one place before any gets two, and among equals
+    those closest in length to the oldest come first, because a batch takes as long as its longest segment.
+    """
+    if not waiting:
+        return ()
+    by_age = sorted(waiting, key=lambda item: item.order)
+    oldest = by_age[0]
+    if len(by_age) < policy.max_batch and now_s - oldest.since_s < policy.max_wait_s:
+        return ()
+    turns: dict[str, int] = {}
+    ranked: list[tuple[int, float, int, Waiting]] = []
+    for item in by_age[: policy.max_batch * _LOOK_AHEAD]:
+        rank = turns.get(item.group, 0)
+        turns[item.group] = rank + 1
+        ranked.append((rank, abs(item.expected_s - oldest.expected_s), item.order, item))
+    chosen = [item for *_, item in sorted(ranked, key=lambda entry: entry[:3])[: policy.max_batch]]
+    if oldest not in chosen:
+        chosen[-1] = oldest
+    return tuple(item.order for item in sorted(chosen, key=lambda item: (item.expected_s, item.order)))
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Job:
+    waiting: Waiting
+    utterance: Utterance
+    done: asyncio.Future[Spoken] = field(repr=False)
+
+    def fail(self, error: TtsError) -> None:
+        """Tell the caller, unless it was told or has left."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """A spoken segment and its times: waiting for its batch, and the batch's own."""
+
+    audio: PcmAudio
+    queue_s: float
+    generate_s: float
+
+
+class Device:
+    """One thread that owns every model on a device; its batches run one after another, in the order they ask."""
+
+    def __init__(self, name: str) -> None:
+        self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self.free = asyncio.Lock()  # held while a batch runs, so that no batch's deadline counts another's time
+
+    def close(self) -> None:
+        """Let the thread end once it is idle; a hung one is left behind."""
+        self.executor.shutdown(wait=False, cancel_futures=True)
+
+
+class Batcher:
+    """One engine's queue in front of its device."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        device: Device,
+        policy: BatchPolicy,
+        on_hung: Callable[[str, Sequence[Utterance]], None],
+        on_batch: Callable[[BatchStats], None] = lambda _stats: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._device = device
+        self._policy = policy
+        self._on_hung = on_hung
+        self._on_batch = on_batch
+        self._clock = clock
+        self._orders = itertools.count()
+        self._queue: dict[int, _Job] = {}
+        self._arrived = asyncio.Event()
+        self._hung = False
+        self._runner: asyncio.Task[None] | None = None
+
+    @property
+    def depth(self) -> int:
+        """Segments waiting."""
+        return len(self._queue)
+
+    async def submit(self, utterance: Utterance, *, group: str) -> Spoken:
+        """The segment, spoken. Cancelling the caller takes a waiting segment out of the queue.
+
+        Raises what the engine said of this segment, EngineOverloaded when the queue is full, DeadlineExceeded when its
+        batch hung, EngineUnavailable after that.
+        """
+        if self._hung:
+            raise EngineUnavailable("the engine hangs; its process has to be restarted")
+        if len(self._queue) >= self._policy.queue_max:
+            raise EngineOverloaded("the engine's queue is full", retry_after_s=5.0)
+        waiting = Waiting(order=next(self._orders), group=group, expected_s=utterance.expected_s, since_s=self._clock())
+        job = _Job(waiting=waiting, utterance=utterance, done=asyncio.get_running_loop().create_future())
+        self._queue[waiting.order] = job
+        self._arrived.set()
+        if self._runner is None or self._runner.done():
+            self._runner = asyncio.create_task(self._run(), name=f"batcher-{self._engine.info.name}")
+        try:
+            return await job.done
+        finally:
+            self._queue.pop(waiting.order, None)
+
+    async def close(self) -> None:
+        """Stop; whoever still waits is told so."""
+        if self._runner is not None:
+            self._runner.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._runner
+        self._refuse_rest(EngineUnavailable("the engine is closing"))
+
+    async def _run(self) -> None:
+        while not self._hung:
+            if not self._chosen():
+                self._arrived.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._patience_s()):
+                        await self._arrived.wait()
+                continue
+            async with self._device.free:
+                # Chosen again: while the device was busy others came, and some gave up.
+                orders = self._chosen()
+                if orders:
+                    await self._speak([self._queue.pop(order) for order in orders])
+
+    def _chosen(self) -> tuple[int, ...]:
+        return choose_batch([job.waiting for job in self._queue.values()], now_s=self._clock(), policy=self._policy)
+
+    def _patience_s(self) -> float | None:
+        """How long until the oldest segment has waited enough; None with an empty queue."""
+        if not self._queue:
+            return None
+        oldest = min(job.waiting.since_s for job in self._queue.values())
+        return max(0.0, oldest + self._policy.max_wait_s - self._clock())
+
+    async def _speak(self, jobs: list[_Job]) -> None:
+        started_s = self._clock()
+        utterances = [job.utterance for job in jobs]
+        loop = asyncio.get_running_loop()
+        try:
+            running = loop.run_in_executor(self._device.executor, self._synthesize, utterances)
+            async with asyncio.timeout(self._policy.deadline_s):
+                results = await asyncio.shield(running)
+        except TimeoutError:
+            self._give_up(jobs)
+            return
+        except BaseException:
+            for job in jobs:
+                job.fail(EngineUnavailable("the engine is closing"))
+            raise
+        took_s = self._clock() - started_s
+        for job, result in zip(jobs, results, strict=True):
+            if isinstance(result, TtsError):
+                job.fail(result)
+            elif not job.done.done():
+                queue_s = started_s - job.waiting.since_s
+                job.done.set_result(Spoken(audio=result, queue_s=queue_s, generate_s=took_s))
+        self._report(jobs, results, started_s=started_s, took_s=took_s)
+
+    def _report(
+        self, jobs: Sequence[_Job], results: Sequence[PcmAudio | TtsError], *, started_s: float, took_s: float
+    ) -> None:
+        self._on_batch(
+            BatchStats(
+                engine=self._engine.info.name,
+                size=len(jobs),
+                max_batch=self._policy.max_batch,
+                queue_depth=len(self._queue),
+                waited_s=started_s - min(job.waiting.since_s for job in jobs),
+                took_s=took_s,
+                audio_s=sum(result.duration_s for result in results if isinstance(result, PcmAudio)),
+            )
+        )
+
+    def _synthesize(self, utterances: Sequence[Utterance]) -> Sequence[PcmAudio | TtsError]:
+        """On the device's thread. A batch that finds no room is tried again in halves; errors become values."""
+        try:
+            results = self._engine.synthesize(utterances)
+        except EngineOverloaded as error:
+            if len(utterances) == 1:
+                return [error]
+            middle = len(utterances) // 2
+            return [*self._synthesize(utterances[:middle]), *self._synthesize(utterances[middle:])]
+        except TtsError as error:
+            return [error] * len(utterances)
+        except Exception as error:  # noqa: BLE001 - the boundary to foreign model code: logged, and a value from here on
+            _log.exception("engine.failed", engine=self._engine.info.name, batch=len(utterances))
+            failure = EngineFailed(f"{self._engine.info.name} raised {type(error).__name__}")
+            failure.__cause__ = error
+            return [failure] * len(utterances)
+        if len(results) != len(utterances):
+            return [EngineFailed(f"{len(results)} results for {len(utterances)} utterances")] * len(utterances)
+        return results
+
+    def _give_up(self, jobs: Sequence[_Job]) -> None:
+        self._hung = True
+        for job in jobs:
+            job.fail(DeadlineExceeded(f"a batch took longer than {self._policy.deadline_s:g} s"))
+        self._refuse_rest(EngineUnavailable("the engine hangs; its process has to be restarted"))
+        _log.error("engine.hung", engine=self._engine.info.name, batch=len(jobs))
+        self._on_hung(self._engine.info.name, [job.utterance for job in jobs])
+
+    def _refuse_rest(self, error: TtsError) -> None:
+        for job in self._queue.values():
+            job.fail(error)
+        self._queue.clear()

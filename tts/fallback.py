@@ -1,0 +1,77 @@
+"""Which engines may speak a voice, in which order, and why the others may not. Pure: no engine, no clock.
+
+The one rule above all: a voice is never spoken by an engine that would make a stranger's voice of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tts.breaker import BreakerState
+from tts.contract import Attempt, EngineInfo, Voice
+from tts.errors import BadVoice
+from tts.languages import match_language
+from tts.voices.mix import normalised, usable_sources
+
+SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineView:
+    """What the choice knows of an engine: its capabilities, or the reason it cannot serve, and its breaker."""
+
+    info: EngineInfo | None
+    unavailable: str = ""
+    breaker: BreakerState = BreakerState.CLOSED
+    allowed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Engines to ask in order, and those left out with the reason."""
+
+    candidates: tuple[str, ...]
+    skipped: tuple[Attempt, ...]
+
+
+def choose_engines(voice: Voice, language: str, *, installed: Sequence[str], views: Mapping[str, EngineView]) -> Choice:
+    """The order of the voice, else of the installation, without the engines that cannot or must not speak it."""
+    candidates: list[str] = []
+    skipped: list[Attempt] = []
+    for name in dict.fromkeys(voice.engines or installed):
+        reason = _refusal(voice, language, views.get(name)) if name in installed else "not in TTS_ENGINES"
+        if reason:
+            skipped.append(Attempt(engine=name, outcome=SKIPPED, reason=reason))
+        else:
+            candidates.append(name)
+    return Choice(candidates=tuple(candidates), skipped=tuple(skipped))
+
+
+def _refusal(voice: Voice, language: str, view: EngineView | None) -> str:
+    """Why the engine is left out; empty when it is not."""
+    if view is None or view.info is None:
+        return view.unavailable if view else "not configured"
+    if view.unavailable:
+        return view.unavailable
+    info = view.info
+    if info.languages and match_language(language, info.languages) is None:
+        return f"does not speak {language}"
+    sources = usable_sources(voice, info)
+    if sources is None:
+        return _strangeness(voice, info)
+    if sources:
+        try:
+            normalised(sources)
+        except BadVoice as error:
+            return str(error)
+    if not view.allowed:
+        return f"breaker {view.breaker}: it failed too often"
+    return ""
+
+
+def _strangeness(voice: Voice, info: EngineInfo) -> str:
+    takes = ", ".join(sorted(info.source_kinds)) or "no sources"
+    wants = ", ".join(sorted({source.kind for source in voice.sources})) or "a prompt"
+    names = f" named {', '.join(info.names)}" if info.names else ""
+    return f"would be a stranger's voice: it needs {wants}, the engine takes {takes}{names}, and no stand-in fits"

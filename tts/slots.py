@@ -1,0 +1,229 @@
+"""One engine at work: its life, its breaker, and the takes of a note's segments. Must not know other engines or notes.
+
+A segment whose take the gate refuses is spoken again with another seed; the rest of the note keeps what it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import structlog
+
+from tts.batching import Batcher, BatchPolicy, BatchStats, Device
+from tts.breaker import Breaker, BreakerPolicy, BreakerState
+from tts.contract import Engine, PcmAudio, Utterance
+from tts.errors import (
+    DeadlineExceeded,
+    EngineFailed,
+    EngineOverloaded,
+    EngineUnavailable,
+    TakeRejected,
+    TtsError,
+)
+from tts.fallback import EngineView
+from tts.gate import GateLimits, judge
+
+_log = structlog.get_logger()
+
+_BACKOFF_S = 0.2
+
+
+class EngineState(StrEnum):
+    """Where an engine stands."""
+
+    NOT_CONFIGURED = "not configured"
+    WAITING = "not loaded yet"
+    LOADED = "loaded"
+    FAILED = "failed"
+    HUNG = "hung"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStatus:
+    """One engine as an operator sees it. `queue_depth` counts waiting segments."""
+
+    engine: str
+    state: EngineState
+    reason: str
+    breaker: BreakerState
+    queue_depth: int
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """A note's accepted segments in order, and where the time went in seconds; gating overlaps generating."""
+
+    segments: tuple[PcmAudio, ...]
+    queue_s: float
+    generate_s: float
+    gate_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Segment:
+    audio: PcmAudio
+    queue_s: float
+    gate_s: float
+
+
+class EngineSlot:
+    """An engine with its queue and breaker; `engine` None stands for a known engine that is not configured."""
+
+    def __init__(
+        self,
+        name: str,
+        engine: Engine | None,
+        *,
+        device: Device,
+        batching: BatchPolicy,
+        breaker: BreakerPolicy,
+        gate: GateLimits,
+        takes: int,
+        on_hung: Callable[[str, Sequence[Utterance]], None],
+        on_batch: Callable[[BatchStats], None],
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.name = name
+        self._engine = engine
+        self._device = device
+        self._gate = gate
+        self._takes = takes
+        self._clock = clock
+        self._sleep = sleep
+        self._breaker = Breaker(policy=breaker)
+        self._state = EngineState.WAITING if engine else EngineState.NOT_CONFIGURED
+        self._reason = ""
+        self._on_hung = on_hung
+        self._batcher: Batcher | None = None
+        if engine is not None:
+            policy = replace(batching, max_batch=min(batching.max_batch, engine.info.max_batch))
+            self._batcher = Batcher(
+                engine, device=device, policy=policy, on_hung=self._hung, on_batch=on_batch, clock=clock
+            )
+
+    @property
+    def status(self) -> EngineStatus:
+        """What to show of it."""
+        return EngineStatus(
+            engine=self.name,
+            state=self._state,
+            reason=self._reason,
+            breaker=self._breaker.state(self._clock()),
+            queue_depth=self._batcher.depth if self._batcher else 0,
+            model=self._engine.info.model if self._engine else "",
+        )
+
+    @property
+    def view(self) -> EngineView:
+        """What the fallback's choice knows of it."""
+        now_s = self._clock()
+        unavailable = "" if self._state is EngineState.LOADED else f"{self._state}: {self._reason}".rstrip(": ")
+        return EngineView(
+            info=self._engine.info if self._engine else None,
+            unavailable=unavailable,
+            breaker=self._breaker.state(now_s),
+            allowed=self._breaker.allows(now_s),
+        )
+
+    async def load(self) -> None:
+        """Load on the device's thread; a failure is kept as the reason and raised by nobody."""
+        if self._engine is None or self._state is EngineState.LOADED:
+            return
+        started_s = self._clock()
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._device.executor, self._engine.load)
+        except TtsError as error:
+            self._state, self._reason = EngineState.FAILED, str(error)
+            _log.warning("engine.load_failed", engine=self.name, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - the boundary to foreign model code: one engine must not stop the rest
+            self._state, self._reason = EngineState.FAILED, f"{type(error).__name__} while loading"
+            _log.exception("engine.load_failed", engine=self.name)
+        else:
+            self._state = EngineState.LOADED
+            _log.info("engine.loaded", engine=self.name, took_s=round(self._clock() - started_s, 3))
+
+    async def close(self) -> None:
+        """Stop the queue and free the model, unless its thread hangs."""
+        if self._engine is None or self._batcher is None:
+            return
+        await self._batcher.close()
+        if self._state is EngineState.LOADED:
+            self._state = EngineState.WAITING
+            await asyncio.get_running_loop().run_in_executor(self._device.executor, self._engine.close)
+
+    async def render(self, utterances: Sequence[Utterance]) -> Rendering:
+        """All segments, accepted by the gate. Raises the error of the first that failed; the breaker has counted it."""
+        group = uuid.uuid4().hex
+        started_s = self._clock()
+        self._breaker = self._breaker.asked(started_s)
+        try:
+            async with asyncio.TaskGroup() as together:
+                tasks = [together.create_task(self._segment(utterance, group)) for utterance in utterances]
+        except ExceptionGroup as group_of_errors:
+            error = group_of_errors.exceptions[0]
+            self._count(error)
+            raise error from error.__cause__
+        self._breaker = self._breaker.succeeded()
+        done = [task.result() for task in tasks]
+        queue_s = min(segment.queue_s for segment in done)
+        return Rendering(
+            segments=tuple(segment.audio for segment in done),
+            queue_s=queue_s,
+            generate_s=self._clock() - started_s - queue_s,
+            gate_s=sum(segment.gate_s for segment in done),
+        )
+
+    def ran_out_of_time(self) -> None:
+        """A caller's deadline passed while this engine spoke: to the breaker that is a failure."""
+        self._breaker = self._breaker.failed(self._clock())
+
+    async def _segment(self, utterance: Utterance, group: str) -> _Segment:
+        """One segment's first accepted take. A take that must fail again the same way is not repeated."""
+        if self._engine is None or self._batcher is None:
+            raise EngineUnavailable(f"{self.name} is not configured")
+        for take in range(self._takes):
+            try:
+                spoken = await self._batcher.submit(_reseeded(utterance, take), group=group)
+                started_s = self._clock()
+                await asyncio.to_thread(self._judge, spoken.audio, utterance)
+                return _Segment(audio=spoken.audio, queue_s=spoken.queue_s, gate_s=self._clock() - started_s)
+            except TakeRejected:
+                if self._engine.info.deterministic or take + 1 == self._takes:
+                    raise
+            except EngineOverloaded:
+                raise
+            except EngineFailed:
+                if take + 1 == self._takes:
+                    raise
+                await self._sleep(_BACKOFF_S * 2**take)
+        raise AssertionError("every take returns or raises")
+
+    def _judge(self, audio: PcmAudio, utterance: Utterance) -> None:
+        verdict = judge(audio, expected_s=utterance.expected_s, limits=self._gate)
+        if not verdict.passed:
+            raise TakeRejected("; ".join(verdict.reasons))
+
+    def _count(self, error: Exception) -> None:
+        """Only what is the engine's fault opens the breaker; an answer to a bad text or voice shows that it lives."""
+        if isinstance(error, EngineOverloaded):
+            return
+        if isinstance(error, EngineFailed | DeadlineExceeded):
+            self._breaker = self._breaker.failed(self._clock())
+        else:
+            self._breaker = self._breaker.succeeded()
+
+    def _hung(self, name: str, suspects: Sequence[Utterance]) -> None:
+        self._state, self._reason = EngineState.HUNG, "a batch passed its deadline; the process has to be restarted"
+        self._on_hung(name, suspects)
+
+
+def _reseeded(utterance: Utterance, take: int) -> Utterance:
+    """The first take keeps its seed (or its lack of one); later takes get seeds that follow from it."""
+    return utterance if take == 0 else replace(utterance, seed=(utterance.seed or 0) + take)

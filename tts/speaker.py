@@ -1,0 +1,262 @@
+"""The façade: text and a voice in, one voice note out. Everything else in `tts` stands behind it.
+
+Must not know chats, channels, personas or HTTP. Engines are tried in the order that `fallback` gives; when none can
+speak, the caller gets the whole list of attempts and answers in text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from tts.audio.loudness import level_speech, speech_level_db
+from tts.audio.opus import AudioFormat, OpusChoices, encode_file
+from tts.audio.pcm import fade_edges, join, trim_edges
+from tts.audio.peaks import peaks
+from tts.audio.voice_note import validate_voice_note
+from tts.batching import BatchPolicy, BatchStats, Device
+from tts.contract import Attempt, Engine, PcmAudio, Timings, Utterance, Voice, VoiceNote
+from tts.engines import ENGINES
+from tts.errors import DeadlineExceeded, NoVoice, TtsError
+from tts.fallback import choose_engines
+from tts.settings import TtsSettings
+from tts.slots import EngineSlot, EngineStatus, Rendering
+from tts.text import UtterancePlan, plan_utterance
+
+_log = structlog.get_logger()
+
+OK = "ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Encoded:
+    data: bytes
+    audio: PcmAudio
+    peaks: tuple[int, ...]
+    loudness_dbfs: float
+    encode_s: float
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Course:
+    """How far a note has come: what was tried, and who is being asked since when. Kept up to date for a time-out."""
+
+    attempts: list[Attempt]
+    asked: EngineSlot | None = None
+    asked_at_s: float = 0.0
+
+
+class Speaker:
+    """Speaks with the engines of `slots`, in their order. `start` before `speak`, `close` at the end."""
+
+    def __init__(
+        self,
+        slots: Sequence[EngineSlot],
+        *,
+        devices: Sequence[Device],
+        opus: OpusChoices,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._slots = {slot.name: slot for slot in slots}
+        self._devices = devices
+        self._opus = opus
+        self._clock = clock
+
+    async def start(self, progress: Callable[[EngineStatus], None] = lambda _status: None) -> None:
+        """Load and warm every configured engine, each on its device; `progress` hears of each when it is done.
+
+        An engine that fails to load is left out, with the reason in `status`.
+        """
+
+        async def load(slot: EngineSlot) -> None:
+            await slot.load()
+            progress(slot.status)
+
+        await asyncio.gather(*(load(slot) for slot in self._slots.values()))
+
+    async def close(self) -> None:
+        """Free all engines; notes under way fail."""
+        await asyncio.gather(*(slot.close() for slot in self._slots.values()))
+        for device in self._devices:
+            device.close()
+
+    def status(self) -> tuple[EngineStatus, ...]:
+        """Every engine of the order as it stands now."""
+        return tuple(slot.status for slot in self._slots.values())
+
+    def plan(
+        self,
+        text: str,
+        voice: Voice,
+        *,
+        language: str | None = None,
+        max_spoken_s: float | None = None,
+        lexicon: Mapping[str, str] | None = None,
+    ) -> UtterancePlan:
+        """What `speak` will say, segment by segment. Raises BadText."""
+        # The plan counts at the engines' own pace; a faster voice fits more into the same seconds.
+        budget_s = None if max_spoken_s is None else max_spoken_s * voice.speed
+        return plan_utterance(text, language=language or voice.language, lexicon=lexicon or {}, max_spoken_s=budget_s)
+
+    async def speak(
+        self,
+        text: str,
+        voice: Voice,
+        *,
+        language: str | None = None,
+        max_spoken_s: float | None = None,
+        deadline_s: float | None = None,
+        lexicon: Mapping[str, str] | None = None,
+        seed: int | None = None,
+        audio_format: AudioFormat = AudioFormat.OGG,
+    ) -> VoiceNote:
+        """One note that says all of `text` (up to `max_spoken_s`), read back and found proper.
+
+        `deadline_s` counts from now. Raises BadText before any engine is asked, NoVoice or DeadlineExceeded with the
+        attempts made, BadAudio when the note cannot be made small enough to be one.
+        """
+        started_s = self._clock()
+        plan = await asyncio.to_thread(
+            self.plan, text, voice, language=language, max_spoken_s=max_spoken_s, lexicon=lexicon
+        )
+        plan_s = self._clock() - started_s
+        course = _Course(attempts=[])
+        try:
+            async with asyncio.timeout(deadline_s) as limit:
+                slot, rendering = await self._render(plan, voice, seed=seed, course=course)
+                pauses_ms = [segment.pause_after_ms for segment in plan.segments]
+                encoded = await asyncio.to_thread(self._encode, rendering, pauses_ms, audio_format)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            self._ran_out_of_time(course)
+            raise DeadlineExceeded(f"no note within {deadline_s:g} s", attempts=tuple(course.attempts)) from error
+        return VoiceNote(
+            data=encoded.data,
+            mime=audio_format.mime,
+            duration_s=encoded.audio.duration_s,
+            sample_rate_hz=encoded.audio.sample_rate_hz,
+            peaks=encoded.peaks,
+            sha256=hashlib.sha256(encoded.data).hexdigest(),
+            voice_id=voice.id,
+            voice_version=voice.version,
+            language=plan.language,
+            engine=slot.name,
+            model=slot.status.model,
+            spoken=tuple(segment.text for segment in plan.segments),
+            truncated=plan.truncated,
+            attempts=tuple(course.attempts),
+            timings=Timings(
+                plan_s=plan_s,
+                queue_s=rendering.queue_s,
+                generate_s=rendering.generate_s,
+                gate_s=rendering.gate_s,
+                encode_s=encoded.encode_s,
+            ),
+            loudness_dbfs=encoded.loudness_dbfs,
+        )
+
+    async def _render(
+        self, plan: UtterancePlan, voice: Voice, *, seed: int | None, course: _Course
+    ) -> tuple[EngineSlot, Rendering]:
+        """The rendering of the first engine that succeeds, and that engine."""
+        views = {name: slot.view for name, slot in self._slots.items()}
+        choice = choose_engines(voice, plan.language, installed=tuple(self._slots), views=views)
+        course.attempts += choice.skipped
+        utterances = [
+            Utterance(
+                text=segment.text,
+                language=segment.language,
+                voice=voice,
+                expected_s=segment.expected_s / voice.speed,
+                seed=voice.seed if seed is None else seed,
+            )
+            for segment in plan.segments
+        ]
+        for name in choice.candidates:
+            slot = self._slots[name]
+            course.asked, course.asked_at_s = slot, self._clock()
+            try:
+                rendering = await slot.render(utterances)
+            except TtsError as error:
+                self._answered(course, type(error).__name__, str(error))
+                _log.warning("engine.attempt_failed", engine=name, outcome=type(error).__name__)
+                continue
+            self._answered(course, OK, "")
+            return slot, rendering
+        raise NoVoice("no engine could speak this voice", attempts=tuple(course.attempts))
+
+    def _answered(self, course: _Course, outcome: str, reason: str) -> None:
+        if course.asked is None:
+            return
+        latency_s = self._clock() - course.asked_at_s
+        course.attempts.append(Attempt(engine=course.asked.name, outcome=outcome, reason=reason, latency_s=latency_s))
+        course.asked = None
+
+    def _ran_out_of_time(self, course: _Course) -> None:
+        if course.asked is not None:
+            course.asked.ran_out_of_time()
+        self._answered(course, DeadlineExceeded.__name__, "the caller's time was over")
+
+    def _encode(self, rendering: Rendering, pauses_ms: Sequence[int], audio_format: AudioFormat) -> _Encoded:
+        """Trim, join, level and encode; a voice note is read back. Runs on a thread of its own."""
+        started_s = self._clock()
+        segments = [fade_edges(trim_edges(segment)) for segment in rendering.segments]
+        audio = level_speech(join(segments, pauses_ms))
+        data = encode_file(audio, audio_format, self._opus)
+        if audio_format is AudioFormat.OGG:
+            validate_voice_note(data, max_bytes=self._opus.max_bytes)
+        return _Encoded(
+            data=data,
+            audio=audio,
+            peaks=peaks(audio),
+            loudness_dbfs=speech_level_db(audio),
+            encode_s=self._clock() - started_s,
+        )
+
+
+def build_speaker(
+    settings: TtsSettings,
+    *,
+    on_hung: Callable[[str, Sequence[Utterance]], None],
+    on_batch: Callable[[BatchStats], None] = lambda _stats: None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Speaker:
+    """A speaker with the engines of `settings.tts_engines`; nothing is loaded yet.
+
+    `on_hung` is called once with the engine's name and the suspects when a batch passes its deadline: the process
+    should record them and end (by `os._exit`: the hung thread cannot be joined).
+    """
+    devices: dict[str, Device] = {}
+
+    def slot(name: str, engine: Engine | None, device: str) -> EngineSlot:
+        return EngineSlot(
+            name,
+            engine,
+            device=devices.setdefault(device, Device(device)),
+            batching=BatchPolicy(
+                max_batch=settings.tts_batch_max,
+                max_wait_s=settings.tts_batch_wait_ms / 1000,
+                deadline_s=settings.tts_batch_deadline_s,
+                queue_max=settings.tts_queue_max,
+            ),
+            breaker=settings.breaker,
+            gate=settings.gate,
+            takes=settings.tts_takes,
+            on_hung=on_hung,
+            on_batch=on_batch,
+            clock=clock,
+            sleep=sleep,
+        )
+
+    slots = []
+    for name in settings.tts_engines:
+        entry = ENGINES.get(name)
+        slots.append(slot(name, entry.make(settings) if entry else None, entry.device if entry else "none"))
+    return Speaker(slots, devices=tuple(devices.values()), opus=settings.opus, clock=clock)
