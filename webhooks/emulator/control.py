@@ -1,0 +1,393 @@
+"""The people's door as JSON: whatever a hand can do on the phone page, a test or a developer does here.
+
+It reads HTTP, asks `exchange`, and describes what it finds. It knows no Graph rules and draws nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from dataclasses import asdict
+from typing import Annotated, Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from webhooks.emulator.config import EmulatorConfig
+from webhooks.emulator.errors import PhoneError
+from webhooks.emulator.exchange import RECEIPTS, Exchange, is_unread, media_problem
+from webhooks.emulator.faults import STRIKES, Fault, Operation, Setting
+from webhooks.emulator.forms import read_form
+from webhooks.emulator.graph import VOICE_MIME, media_sha256_base64, media_url
+from webhooks.emulator.media import inspect, to_voice_note
+from webhooks.emulator.payloads import digits
+from webhooks.emulator.world import WEBHOOK_MEDIA_TTL_S, Change, Failure, Media, Message, Person
+
+LONGEST_WAIT_S = 60.0
+
+
+class Body(BaseModel):
+    """Unknown keys are refused: a typing error in a test should not pass silently."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class WriteBody(Body):
+    """A message from a person: `text` is the short form, `node` the type's own JSON for everything else."""
+
+    phone_number_id: str | None = None
+    type: str = "text"
+    text: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    node: Any = None
+    reply_to: str | None = None
+    media_base64: str | None = None
+    mime_type: str = "application/octet-stream"
+    filename: str = "file"
+
+
+class PersonBody(Body):
+    """Somebody new: a phone number, or a username for those who show none."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    phone: str | None = None
+    username: Annotated[str, Field(pattern=r"^[a-z0-9._]{3,30}$")] | None = None
+
+
+class ReceiptBody(Body):
+    """A receipt to happen by hand; `failed` may carry its code."""
+
+    status: str
+    code: int = 131026
+    details: str = "Failed by hand"
+
+
+class FaultBody(Body):
+    """The next `count` chances of a fault; 0 disarms it."""
+
+    fault: Fault
+    count: Annotated[int, Field(ge=0, le=10_000)] = 1
+    on: list[Operation] = []
+    delay_ms: Annotated[int, Field(ge=0, le=600_000)] = 2000
+    retry_after_s: Annotated[int, Field(ge=0, le=3600)] = 1
+
+
+AnyBody = TypeVar("AnyBody", bound=Body)
+
+
+class Control:
+    """Handlers of the JSON control API."""
+
+    def __init__(self, config: EmulatorConfig, exchange: Exchange) -> None:
+        self._config = config
+        self._exchange = exchange
+        self._world = exchange.world
+
+    def routes(self) -> list[web.RouteDef]:
+        """Every control route, all under `/emulator/api`."""
+        api = "/emulator/api"
+        chat = api + "/conversations/{person}/{phone_number_id}"
+        return [
+            web.get(api + "/state", self.state),
+            web.post(api + "/people", self.add_person),
+            web.post(api + "/people/{person}/messages", self.write),
+            web.post(api + "/people/{person}/voice", self.speak),
+            web.get(chat, self.conversation),
+            web.post(chat + "/read", self.read),
+            web.post(chat + "/close-window", self.close_window),
+            web.post(api + "/messages/{wamid}/receipts", self.receipt),
+            web.get(api + "/media/{media_id}", self.media),
+            web.get(api + "/webhooks", self.webhooks),
+            web.post(api + "/webhooks/handshake", self.handshake),
+            web.post(api + "/raw", self.raw),
+            web.get(api + "/faults", self.faults),
+            web.post(api + "/faults", self.arm),
+            web.delete(api + "/faults", self.disarm),
+        ]
+
+    async def state(self, request: web.Request) -> web.Response:
+        """People with their unread counts and newest message for one number, and the numbers."""
+        phone_number_id = self._number(request.query.get("phone_number_id"))
+        return web.json_response(
+            {
+                "numbers": [asdict(number) for number in self._world.numbers.values()],
+                "phone_number_id": phone_number_id,
+                "people": [self._describe_person(person, phone_number_id) for person in self._world.people.values()],
+            }
+        )
+
+    async def add_person(self, request: web.Request) -> web.Response:
+        """Somebody new gets a phone."""
+        body = await _read_body(request, PersonBody)
+        phone = digits(body.phone) if body.phone else None
+        if phone is not None and not 8 <= len(phone) <= 15:
+            raise PhoneError("a phone number has 8 to 15 digits, country code included")
+        if phone is None and body.username is None:
+            raise PhoneError("give a phone number or a username")
+        person = self._world.add_person(name=body.name, phone=phone, username=body.username)
+        return web.json_response(asdict(person), status=201)
+
+    async def write(self, request: web.Request) -> web.Response:
+        """A person sends a message of any type."""
+        person = self._person(request)
+        body = await _read_body(request, WriteBody)
+        phone_number_id = self._number(body.phone_number_id)
+        node, media = body.node, None
+        if body.text is not None:
+            if body.type != "text" or node is not None:
+                raise PhoneError("'text' is for messages of type text, without 'node'")
+            node = {"body": body.text}
+        if body.media_base64 is not None:
+            media = await self._keep(phone_number_id, _decode(body.media_base64), body.mime_type, body.filename)
+            node = {**(node or {}), **self._media_node(request, media)}
+        if body.type == "text" and not (isinstance(node, dict) and node.get("body")):
+            raise PhoneError("there is no text")
+        if body.type in {"reaction", "audio"} and not isinstance(node, dict):
+            raise PhoneError(f"a message of type {body.type} needs a 'node' object")
+        message = self._exchange.person_writes(
+            person, phone_number_id, kind=body.type, node=node, context_id=body.reply_to, media=media
+        )
+        return web.json_response(self._describe(message), status=202)
+
+    async def speak(self, request: web.Request) -> web.Response:
+        """A person sends a voice note: any recording in the form's `file`, made Ogg/Opus mono here."""
+        person = self._person(request)
+        fields, file = await read_form(request)
+        phone_number_id = self._number(fields.get("phone_number_id") or None)
+        if file is None or not file.data:
+            raise PhoneError("the form has no recording in 'file'")
+        note = await asyncio.get_running_loop().run_in_executor(None, to_voice_note, file.data)
+        media = await self._keep(phone_number_id, note, VOICE_MIME, "voice.ogg")
+        message = self._exchange.person_writes(
+            person,
+            phone_number_id,
+            kind="audio",
+            node={**self._media_node(request, media), "voice": True},
+            context_id=fields.get("reply_to") or None,
+            media=media,
+        )
+        return web.json_response(self._describe(message), status=202)
+
+    async def conversation(self, request: web.Request) -> web.Response:
+        """What changed in a chat after revision `since`; with `wait_s` it waits that long for something to change."""
+        person, phone_number_id = self._chat(request)
+        since = _number_of(request, "since", 0.0)
+        wait_s = min(_number_of(request, "wait_s", 0.0), LONGEST_WAIT_S)
+        if wait_s > 0:
+            await self._until_changed(person.id, phone_number_id, int(since), wait_s)
+        return web.json_response(
+            {
+                "revision": self._world.revision,
+                "typing_s": round(self._world.typing_left_s(person.id, phone_number_id), 1),
+                "window_open": self._world.window_open(person.id, phone_number_id),
+                "messages": [
+                    self._describe(message)
+                    for message in self._world.conversation(person.id, phone_number_id, since=int(since))
+                ],
+            }
+        )
+
+    async def read(self, request: web.Request) -> web.Response:
+        """The person looks at the chat."""
+        person, phone_number_id = self._chat(request)
+        return web.json_response({"read": self._exchange.person_reads(person.id, phone_number_id)})
+
+    async def close_window(self, request: web.Request) -> web.Response:
+        """Let the 24 h window of a chat end now."""
+        person, phone_number_id = self._chat(request)
+        self._world.close_window(person.id, phone_number_id)
+        return web.json_response({"window_open": False})
+
+    async def receipt(self, request: web.Request) -> web.Response:
+        """A receipt happens for a message of the business: `played` from the page, any from a test."""
+        body = await _read_body(request, ReceiptBody)
+        if body.status not in (*RECEIPTS, "failed"):
+            raise PhoneError(f"a receipt is one of {', '.join(RECEIPTS)} or failed")
+        failure = None
+        if body.status == "failed":
+            failure = Failure(code=body.code, title="Message failed", details=body.details)
+        message = self._exchange.receipt(request.match_info["wamid"], body.status, failure=failure)
+        return web.json_response(self._describe(message))
+
+    async def media(self, request: web.Request) -> web.Response:
+        """A file for the page's player, by byte range when asked, so that seeking works."""
+        media = self._world.media(request.match_info["media_id"])
+        if media is None:
+            raise PhoneError("no such file, or it has expired", http_status=404)
+        # Only sound and pictures are shown in place: an uploaded page must never run under this origin.
+        shown = media.mime_type.startswith(("audio/", "image/png", "image/jpeg", "image/webp"))
+        headers = {
+            "Accept-Ranges": "bytes",
+            "Content-Type": media.mime_type if shown else "application/octet-stream",
+            "Content-Disposition": "inline" if shown else "attachment",
+        }
+        try:
+            asked = request.http_range
+        except ValueError:
+            raise web.HTTPRequestRangeNotSatisfiable from None
+        if asked.start is None and asked.stop is None:
+            return web.Response(body=media.data, headers=headers)
+        start, stop, _ = asked.indices(len(media.data))
+        if start >= stop:
+            raise web.HTTPRequestRangeNotSatisfiable
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(media.data)}"
+        return web.Response(status=206, body=media.data[start:stop], headers=headers)
+
+    async def webhooks(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's handler signature
+        """Counters, handshake and the newest deliveries with their bodies."""
+        return web.json_response(self._exchange.courier.report())
+
+    async def handshake(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's handler signature
+        """Play the verification handshake again."""
+        return web.json_response(asdict(await self._exchange.courier.verify()))
+
+    async def raw(self, request: web.Request) -> web.Response:
+        """Post these bytes to the receiver, once; `signature` is valid (default), wrong or missing."""
+        signatures = {"valid": None, "wrong": "sha256=" + "0" * 64, "missing": ""}
+        choice = request.query.get("signature", "valid")
+        if choice not in signatures:
+            raise PhoneError(f"signature is one of {', '.join(signatures)}")
+        delivery = self._exchange.courier.post_raw(await request.read(), signature=signatures[choice])
+        return web.json_response({"number": delivery.number}, status=202)
+
+    async def faults(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's handler signature
+        """What can be armed, and what is."""
+        return web.json_response(
+            {
+                "available": [{"fault": fault, "on": sorted(STRIKES[fault])} for fault in Fault],
+                "armed": [{**asdict(setting), "on": sorted(setting.on)} for setting in self._exchange.faults.armed()],
+            }
+        )
+
+    async def arm(self, request: web.Request) -> web.Response:
+        """Arm or (count 0) disarm one fault."""
+        body = await _read_body(request, FaultBody)
+        try:
+            self._exchange.faults.arm(Setting(**{**body.model_dump(), "on": frozenset(body.on)}))
+        except ValueError as error:
+            raise PhoneError(str(error)) from error
+        self._world.announce(Change(topic="faults"))
+        return await self.faults(request)
+
+    async def disarm(self, request: web.Request) -> web.Response:
+        """Disarm everything, and let go of what was held back."""
+        self._exchange.faults.clear()
+        self._exchange.courier.release()
+        self._world.announce(Change(topic="faults"))
+        return await self.faults(request)
+
+    async def _until_changed(self, person_id: str, phone_number_id: str, since: int, wait_s: float) -> None:
+        changed = asyncio.Event()
+        stop = self._world.listen(lambda _: changed.set())
+        try:
+            async with asyncio.timeout(wait_s):
+                while not self._world.conversation(person_id, phone_number_id, since=since):
+                    changed.clear()
+                    await changed.wait()
+        except TimeoutError:
+            return
+        finally:
+            stop()
+
+    async def _keep(self, phone_number_id: str, data: bytes, mime_type: str, filename: str) -> Media:
+        facts = None
+        if mime_type.startswith("audio/"):
+            facts = await asyncio.get_running_loop().run_in_executor(None, inspect, data)
+        return self._world.add_media(
+            phone_number_id=phone_number_id,
+            data=data,
+            mime_type=mime_type,
+            filename=filename,
+            ttl_s=WEBHOOK_MEDIA_TTL_S,
+            audio=facts,
+        )
+
+    def _media_node(self, request: web.Request, media: Media) -> dict[str, Any]:
+        return {
+            "id": media.id,
+            "mime_type": media.mime_type,
+            "sha256": media_sha256_base64(media),
+            "url": media_url(self._config, request, media, self._world.clock()),
+        }
+
+    def _person(self, request: web.Request) -> Person:
+        return self._world.person(request.match_info["person"])
+
+    def _number(self, phone_number_id: str | None) -> str:
+        if phone_number_id is None:
+            return next(iter(self._world.numbers))
+        return self._world.number(phone_number_id).phone_number_id
+
+    def _chat(self, request: web.Request) -> tuple[Person, str]:
+        return self._person(request), self._number(request.match_info["phone_number_id"])
+
+    def _describe_person(self, person: Person, phone_number_id: str) -> dict[str, Any]:
+        messages = self._world.conversation(person.id, phone_number_id)
+        newest = next((message for message in reversed(messages) if message.type != "reaction"), None)
+        return {
+            **asdict(person),
+            "unread": sum(is_unread(message) for message in messages),
+            "newest": self._describe(newest) if newest else None,
+        }
+
+    def _describe(self, message: Message) -> dict[str, Any]:
+        """A message with everything known of it; times are epoch seconds."""
+        media = self._world.media(message.media_id)
+        return {
+            **{name: getattr(message, name) for name in _PLAIN},
+            "receipts": dict(message.receipts),
+            "reactions": dict(message.reactions),
+            "failure": asdict(message.failure) if message.failure else None,
+            "media": _describe_media(media) if media else None,
+        }
+
+
+_PLAIN = (
+    "wamid",
+    "person_id",
+    "phone_number_id",
+    "direction",
+    "type",
+    "node",
+    "at_s",
+    "context_id",
+    "callback_data",
+    "shown_as",
+    "revision",
+)
+
+
+def _describe_media(media: Media) -> dict[str, Any]:
+    return {
+        "id": media.id,
+        "mime_type": media.mime_type,
+        "filename": media.filename,
+        "bytes": len(media.data),
+        "problem": media_problem(media) if media.audio else None,
+        "audio": asdict(media.audio) if media.audio else None,
+    }
+
+
+async def _read_body(request: web.Request, model: type[AnyBody]) -> AnyBody:
+    if request.content_type != "application/json":
+        raise PhoneError("the body must be application/json", http_status=415)
+    try:
+        return model.model_validate_json(await request.read())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise PhoneError(f"{where or 'body'}: {first['msg']}", http_status=422) from error
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise PhoneError("media_base64 is not base64") from error
+
+
+def _number_of(request: web.Request, name: str, default: float) -> float:
+    try:
+        return float(request.query.get(name, default))
+    except ValueError as error:
+        raise PhoneError(f"{name} must be a number") from error
