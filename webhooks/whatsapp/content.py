@@ -1,0 +1,78 @@
+"""What a message says, whatever its type: words, a machine id, media, another message. Pure; knows no envelope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from webhooks.messages import MediaRef, MessageKind
+from webhooks.whatsapp import wire
+
+_PLAIN_KINDS = {
+    kind.value: kind
+    for kind in (MessageKind.LOCATION, MessageKind.CONTACTS, MessageKind.SYSTEM, MessageKind.REQUEST_WELCOME)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """The part of a message that depends on its type; the fields mean what they mean in `InboundMessage`."""
+
+    kind: MessageKind
+    text: str | None = None
+    payload: str | None = None
+    media: MediaRef | None = None
+    target_id: str | None = None
+    raw_type: str | None = None
+
+
+def said(message: wire.WireMessage) -> Said:
+    """The content of any message; a type nobody knows is UNSUPPORTED."""
+    match message:
+        case wire.TextMessage(text=node):
+            return Said(kind=MessageKind.TEXT, text=node.body)
+        case wire.MediaMessage(media=node):
+            return _said_media(message.type or "", node)
+        case wire.InteractiveMessage(interactive=node):
+            return _said_interactive(node)
+        case wire.ButtonMessage(button=node):
+            return Said(kind=MessageKind.BUTTON, text=node.text, payload=node.payload)
+        case wire.ReactionMessage(reaction=node):
+            return Said(kind=MessageKind.REACTION, text=node.emoji or None, target_id=node.message_id)
+        case wire.OrderMessage(order=node):
+            return Said(kind=MessageKind.ORDER, text=node.text or None)
+        case wire.EditMessage(edit=node):
+            return Said(kind=MessageKind.EDIT, text=_edited_text(node.message), target_id=node.original_message_id)
+        case wire.RevokeMessage(revoke=node):
+            return Said(kind=MessageKind.REVOKE, target_id=node.original_message_id)
+        case _:
+            return Said(kind=_PLAIN_KINDS.get(message.type or "", MessageKind.UNSUPPORTED))
+
+
+def _said_media(raw_type: str, node: wire.MediaNode) -> Said:
+    media = MediaRef(
+        media_id=node.id,
+        mime_type=node.mime_type,
+        sha256_base64=node.sha256 or None,
+        url=node.url or None,
+        voice=raw_type == "voice" or bool(node.voice),
+        filename=node.filename or None,
+    )
+    kind = MessageKind.AUDIO if raw_type == "voice" else MessageKind(raw_type)
+    return Said(kind=kind, text=node.caption or None, media=media)
+
+
+def _said_interactive(node: wire.InteractiveNode) -> Said:
+    if reply := node.button_reply or node.list_reply:
+        return Said(kind=MessageKind.INTERACTIVE, text=reply.title or None, payload=reply.id)
+    if form := node.nfm_reply:
+        return Said(kind=MessageKind.INTERACTIVE, text=form.body or None, payload=form.response_json or None)
+    return Said(kind=MessageKind.UNSUPPORTED, raw_type=f"interactive.{node.type or ''}"[:64])
+
+
+def _edited_text(message: wire.EditedNode | None) -> str | None:
+    if message is None:
+        return None
+    if message.text:
+        return message.text.body
+    captioned = message.image or message.video or message.document
+    return captioned.caption if captioned else None

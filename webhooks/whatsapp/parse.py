@@ -1,0 +1,275 @@
+"""Turns the bytes of a webhook into updates. Does no I/O, keeps nothing, and knows neither HTTP nor signatures.
+
+Whatever the platform sends becomes a value: a type nobody knew yesterday is an UNSUPPORTED message, an item that cannot
+be read is a `Rejected` with its path, and neither costs its neighbours anything.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import ValidationError
+
+from webhooks.messages import (
+    AccountAlert,
+    ChannelFault,
+    HumanEcho,
+    InboundMessage,
+    Person,
+    StatusKind,
+    StatusUpdate,
+    Update,
+)
+from webhooks.whatsapp import wire
+from webhooks.whatsapp.content import said
+from webhooks.whatsapp.refusals import BadWebhook
+
+CHANNEL = "whatsapp"
+"""The name these updates carry as `channel`."""
+
+_FIELDS = frozenset({"messages", "smb_message_echoes"})
+_STATUSES = {kind.value: kind for kind in StatusKind}
+_PHONE = re.compile(r"\+?([0-9]{1,20})", re.ASCII)
+_USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,125}", re.ASCII)
+
+W = TypeVar("W", bound=wire.Wire)
+
+
+class RejectReason(StrEnum):
+    """Why an item was left out: few words, fit for a metric's label."""
+
+    INVALID = "invalid"
+    NO_PERSON = "no_person"
+    UNKNOWN_FIELD = "unknown_field"
+    UNKNOWN_STATUS = "unknown_status"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """One item that was not read: where it stood, why, and which of its fields was at fault (never their values)."""
+
+    path: str
+    reason: RejectReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What one webhook said, in the order it said it."""
+
+    updates: tuple[Update, ...]
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Contacts:
+    """The people one value names, and how many items they go with."""
+
+    all: tuple[wire.Contact, ...]
+    items: int
+
+    def person(self, address: str | None, user_id: str | None) -> Person | None:
+        """Who is meant: the item's own words first, then the contact that goes with them; None: nobody is named."""
+        phone = _phone(address)
+        if address and not phone and not user_id and _USER_ID.fullmatch(address):
+            user_id = address
+        contact = self._find(address, user_id)
+        name = None
+        if contact is not None:
+            phone = phone or _phone(contact.wa_id)
+            user_id = user_id or contact.user_id
+            name = contact.profile.name if contact.profile else None
+        if not phone and not user_id:
+            return None
+        return Person(phone=phone, user_id=user_id or None, profile_name=name or None)
+
+    def _find(self, address: str | None, user_id: str | None) -> wire.Contact | None:
+        for contact in self.all:
+            if (user_id and contact.user_id == user_id) or (address and contact.wa_id == address):
+                return contact
+        if len(self.all) == self.items == 1:
+            # One person's phone number and WhatsApp id may differ (Brazil's ninth digit), so a lone contact goes with a
+            # lone item; never more than that, or two people would be taken for one.
+            contact = self.all[0]
+            return None if user_id and contact.user_id else contact
+        return None
+
+
+def parse_webhook(body: bytes) -> Parsed:
+    """Every update in `body`, and every item that could not be read.
+
+    Raises BadWebhook only when the body is no JSON or not the platform's envelope.
+    """
+    try:
+        envelope = wire.Envelope.model_validate(_load(body))
+    except ValidationError as error:
+        raise BadWebhook(f"not a webhook envelope: {_faulty_fields(error)}") from error
+    reading = _Reading()
+    for entry_path, entry in reading.each(wire.Entry, envelope.entry, "entry"):
+        for path, change in reading.each(wire.Change, entry.changes, f"{entry_path}.changes"):
+            if change.field not in _FIELDS:
+                reading.reject(path, RejectReason.UNKNOWN_FIELD, change.field[:64])
+                continue
+            reading.read_value(change.value, f"{path}.value")
+    return Parsed(updates=tuple(reading.updates), rejected=tuple(reading.rejected))
+
+
+def _load(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        # A name cut in the middle of an emoji leaves half a surrogate pair: legal in JSON, though no strict reader
+        # takes it. One such name must not cost a thousand messages, so read again and put a question mark there.
+        forgiving = json.dumps(json.loads(body.decode("utf-8", "replace")), ensure_ascii=False)
+        return orjson.loads(forgiving.encode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        raise BadWebhook("not JSON") from error
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The tally of one webhook while it is read."""
+
+    updates: list[Update] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def reject(self, path: str, reason: RejectReason, detail: str = "") -> None:
+        self.rejected.append(Rejected(path=path, reason=reason, detail=detail))
+
+    def each(self, shape: type[W], items: object, path: str) -> Iterator[tuple[str, W]]:
+        """Each item that has the shape, with its path; the others are rejected one by one."""
+        for item_path, item in self._raw(items, path):
+            valid = self._valid(shape, item, item_path)
+            if valid is not None:
+                yield item_path, valid
+
+    def _raw(self, items: object, path: str) -> Iterator[tuple[str, object]]:
+        if isinstance(items, list):
+            for index, item in enumerate(items):
+                yield f"{path}[{index}]", item
+        elif items is not None:
+            self.reject(path, RejectReason.INVALID, "not a list")
+
+    def _valid(self, shape: type[W], item: object, path: str) -> W | None:
+        try:
+            return shape.model_validate(item)
+        except ValidationError as error:
+            self.reject(path, RejectReason.INVALID, _faulty_fields(error))
+            return None
+
+    def read_value(self, raw: object, path: str) -> None:
+        value = self._valid(wire.Value, raw, path)
+        if value is None:
+            return
+        endpoint_id = value.metadata.phone_number_id if value.metadata else ""
+        contacts = _Contacts(
+            all=tuple(contact for _, contact in self.each(wire.Contact, value.contacts, f"{path}.contacts")),
+            items=sum(len(items) for items in (value.messages, value.statuses) if isinstance(items, list)),
+        )
+        for item_path, item in self._raw(value.messages, f"{path}.messages"):
+            shape = _message_shape(item)
+            message = self._valid(shape, item, item_path)
+            if message is not None:
+                self._read_message(endpoint_id, contacts, message, item_path)
+        for item_path, status in self.each(wire.WireStatus, value.statuses, f"{path}.statuses"):
+            self._read_status(endpoint_id, contacts, status, item_path)
+        for item_path, echo in self.each(wire.WireEcho, value.message_echoes, f"{path}.message_echoes"):
+            self._read_echo(endpoint_id, contacts, echo, item_path)
+        if faults := _faults(value.errors):
+            self.updates.append(AccountAlert(channel=CHANNEL, endpoint_id=endpoint_id, faults=faults))
+
+    def _read_message(self, endpoint_id: str, contacts: _Contacts, message: wire.WireMessage, path: str) -> None:
+        sender = contacts.person(message.from_, message.from_user_id)
+        if sender is None:
+            self.reject(path, RejectReason.NO_PERSON)
+            return
+        content = said(message)
+        context = message.context
+        self.updates.append(
+            InboundMessage(
+                channel=CHANNEL,
+                endpoint_id=endpoint_id,
+                message_id=message.id,
+                sender=sender,
+                at_ms=message.timestamp,
+                kind=content.kind,
+                raw_type=content.raw_type or (message.type or "")[:64],
+                text=content.text,
+                payload=content.payload,
+                media=content.media,
+                quoted_id=(context.id or None) if context else None,
+                target_id=content.target_id,
+                forwarded=bool(context and (context.forwarded or context.frequently_forwarded)),
+                faults=_faults(message.errors),
+            )
+        )
+
+    def _read_status(self, endpoint_id: str, contacts: _Contacts, status: wire.WireStatus, path: str) -> None:
+        kind = _STATUSES.get(status.status)
+        if kind is None:
+            self.reject(path, RejectReason.UNKNOWN_STATUS, status.status[:64])
+            return
+        self.updates.append(
+            StatusUpdate(
+                channel=CHANNEL,
+                endpoint_id=endpoint_id,
+                message_id=status.id,
+                status=kind,
+                at_ms=status.timestamp,
+                # A receipt is found by its callback data or message id: without a recipient it is still worth having.
+                recipient=contacts.person(status.recipient_id, status.recipient_user_id) or Person(),
+                callback_data=status.biz_opaque_callback_data or None,
+                faults=_faults(status.errors),
+            )
+        )
+
+    def _read_echo(self, endpoint_id: str, contacts: _Contacts, echo: wire.WireEcho, path: str) -> None:
+        recipient = contacts.person(echo.to, echo.to_user_id)
+        if recipient is None:
+            self.reject(path, RejectReason.NO_PERSON)
+            return
+        self.updates.append(
+            HumanEcho(
+                channel=CHANNEL,
+                endpoint_id=endpoint_id,
+                message_id=echo.id,
+                recipient=recipient,
+                at_ms=echo.timestamp,
+            )
+        )
+
+
+def _message_shape(item: object) -> type[wire.WireMessage]:
+    kind = item.get("type") if isinstance(item, Mapping) else None
+    return wire.MESSAGE_SHAPES.get(kind, wire.WireMessage) if isinstance(kind, str) else wire.WireMessage
+
+
+def _phone(address: str | None) -> str | None:
+    match = _PHONE.fullmatch(address) if address else None
+    return match[1] if match else None
+
+
+def _faults(errors: Sequence[wire.WireError | None] | None) -> tuple[ChannelFault, ...]:
+    return tuple(
+        ChannelFault(
+            code=error.code,
+            title=error.title or error.message or "",
+            details=(error.error_data.details if error.error_data else None) or "",
+        )
+        for error in errors or ()
+        if error is not None
+    )
+
+
+def _faulty_fields(error: ValidationError) -> str:
+    """Which fields were at fault and how, without what stood in them."""
+    found: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
+    return ", ".join(f"{'.'.join(map(str, item['loc']))}: {item['type']}" for item in found[:3])

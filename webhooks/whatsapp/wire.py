@@ -1,0 +1,318 @@
+"""The shapes of the Cloud API's webhooks, as far as they are read. Knows neither our messages nor what becomes of them.
+
+Everything unread is kept and ignored (`extra="allow"`), so a new field never breaks an old receiver. What only adorns
+an item (context, profile, errors) is `Lenient`: broken, it is as if it were absent, and the item lives on. Items of
+lists stay raw here; the parser validates each on its own, so that one broken item costs no neighbour.
+
+Source: Meta, "Messages webhook reference" (one page a message type), "Business-scoped user IDs", "smb_message_echoes".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+T = TypeVar("T")
+
+_FIRST_MS = 10**11  # as seconds this is the year 5138, as milliseconds 1973: no real time is on the wrong side
+_END_OF_TIME = 10**16
+
+
+def _none_if_broken(value: object, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+def _to_ms(value: object) -> int:
+    """Milliseconds since 1970 from seconds or milliseconds, as text or number; both are seen in the wild."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:
+        value = int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _END_OF_TIME:
+        return int(value) if value >= _FIRST_MS else int(value * 1000)
+    raise ValueError("not a time")
+
+
+Lenient = Annotated[T | None, WrapValidator(_none_if_broken)]
+TimestampMs = Annotated[int, BeforeValidator(_to_ms)]
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+
+
+class Wire(BaseModel):
+    """Base of every shape: unknown fields stay, numbers are taken where text is expected."""
+
+    model_config = ConfigDict(extra="allow", coerce_numbers_to_str=True)
+
+
+class Envelope(Wire):
+    """The whole body."""
+
+    object: Literal["whatsapp_business_account"]
+    entry: list[Any]
+
+
+class Entry(Wire):
+    """What happened to one WhatsApp Business account."""
+
+    changes: list[Any]
+
+
+class Change(Wire):
+    """One change; only some fields concern us, so `value` stays raw until `field` is known."""
+
+    field: str
+    value: Any = None
+
+
+class Metadata(Wire):
+    """Which of our numbers is meant."""
+
+    phone_number_id: str = ""
+
+
+class ErrorData(Wire):
+    """The readable part of an error."""
+
+    details: str | None = None
+
+
+class WireError(Wire):
+    """An error as webhooks carry it."""
+
+    code: int = 0
+    title: str | None = None
+    message: str | None = None
+    error_data: Lenient[ErrorData] = None
+
+
+Errors = Lenient[list[Lenient[WireError]]]
+
+
+class Value(Wire):
+    """What a change of the fields `messages` and `smb_message_echoes` carries."""
+
+    metadata: Lenient[Metadata] = None
+    contacts: Any = None
+    messages: Any = None
+    statuses: Any = None
+    message_echoes: Any = None
+    errors: Errors = None
+
+
+class Profile(Wire):
+    """How a person calls themselves."""
+
+    name: str | None = None
+
+
+class Contact(Wire):
+    """Who writes. Either id may be absent: people with a username show no number."""
+
+    wa_id: str | None = None
+    user_id: str | None = None
+    profile: Lenient[Profile] = None
+
+
+class Context(Wire):
+    """What a message refers to."""
+
+    id: str | None = None
+    forwarded: bool | None = None
+    frequently_forwarded: bool | None = None
+
+
+class WireStatus(Wire):
+    """A receipt for something we sent."""
+
+    id: Identifier
+    status: str
+    timestamp: TimestampMs
+    recipient_id: Lenient[str] = None
+    recipient_user_id: Lenient[str] = None
+    biz_opaque_callback_data: Lenient[str] = None
+    errors: Errors = None
+
+
+class WireEcho(Wire):
+    """A message a colleague sent from the business app."""
+
+    id: Identifier
+    timestamp: TimestampMs
+    to: Lenient[str] = None
+    to_user_id: Lenient[str] = None
+
+
+class WireMessage(Wire):
+    """What every message has; on its own it stands for the types of which nothing more is read."""
+
+    id: Identifier
+    timestamp: TimestampMs
+    from_: Annotated[Lenient[str], Field(alias="from")] = None
+    from_user_id: Lenient[str] = None
+    type: Lenient[str] = None
+    context: Lenient[Context] = None
+    errors: Errors = None
+
+
+class TextNode(Wire):
+    """Words."""
+
+    body: str
+
+
+class TextMessage(WireMessage):
+    """Typed words."""
+
+    text: TextNode
+
+
+class MediaNode(Wire):
+    """Media at the platform; `url` saves one of the two hops, `voice` tells a voice note from an audio file."""
+
+    id: Identifier
+    mime_type: str = "application/octet-stream"
+    sha256: Lenient[str] = None
+    url: Lenient[str] = None
+    voice: Lenient[bool] = None
+    caption: Lenient[str] = None
+    filename: Lenient[str] = None
+
+
+class MediaMessage(WireMessage):
+    """Audio, image, video, document or sticker; `voice` is the legacy shape of a voice note that is still seen."""
+
+    media: Annotated[
+        MediaNode, Field(validation_alias=AliasChoices("audio", "voice", "image", "video", "document", "sticker"))
+    ]
+
+
+class ReplyNode(Wire):
+    """A tapped reply button or list row."""
+
+    id: str
+    title: str = ""
+
+
+class FormNode(Wire):
+    """A filled-in form (WhatsApp Flows): the words shown in the chat, and the answers as a JSON text."""
+
+    body: Lenient[str] = None
+    response_json: Lenient[str] = None
+
+
+class InteractiveNode(Wire):
+    """What was tapped; a form of tap nobody knew yesterday has none of these."""
+
+    type: str | None = None
+    button_reply: ReplyNode | None = None
+    list_reply: ReplyNode | None = None
+    nfm_reply: FormNode | None = None
+
+
+class InteractiveMessage(WireMessage):
+    """A tap on something we sent."""
+
+    interactive: InteractiveNode
+
+
+class ButtonNode(Wire):
+    """The button's words and its machine id."""
+
+    text: str
+    payload: Lenient[str] = None
+
+
+class ButtonMessage(WireMessage):
+    """A tap on a template's quick-reply button."""
+
+    button: ButtonNode
+
+
+class ReactionNode(Wire):
+    """`emoji` is absent or empty when the reaction was taken back."""
+
+    message_id: Identifier
+    emoji: str | None = None
+
+
+class ReactionMessage(WireMessage):
+    """An emoji put on a message."""
+
+    reaction: ReactionNode
+
+
+class OrderNode(Wire):
+    """The words that came with a cart."""
+
+    text: Lenient[str] = None
+
+
+class OrderMessage(WireMessage):
+    """A cart; the person may add words."""
+
+    order: OrderNode
+
+
+class EditedNode(Wire):
+    """The message as it reads now, with the node of its type."""
+
+    text: Lenient[TextNode] = None
+    image: Lenient[MediaNode] = None
+    video: Lenient[MediaNode] = None
+    document: Lenient[MediaNode] = None
+
+
+class EditNode(Wire):
+    """Which message was changed, and into what."""
+
+    original_message_id: Identifier
+    message: Lenient[EditedNode] = None
+
+
+class EditMessage(WireMessage):
+    """A message was changed (coexistence only)."""
+
+    edit: EditNode
+
+
+class RevokeNode(Wire):
+    """Which message is gone."""
+
+    original_message_id: Identifier
+
+
+class RevokeMessage(WireMessage):
+    """A message was deleted for everyone (coexistence only)."""
+
+    revoke: RevokeNode
+
+
+MESSAGE_SHAPES: Mapping[str, type[WireMessage]] = {
+    "text": TextMessage,
+    "audio": MediaMessage,
+    "voice": MediaMessage,
+    "image": MediaMessage,
+    "video": MediaMessage,
+    "document": MediaMessage,
+    "sticker": MediaMessage,
+    "interactive": InteractiveMessage,
+    "button": ButtonMessage,
+    "reaction": ReactionMessage,
+    "order": OrderMessage,
+    "edit": EditMessage,
+    "revoke": RevokeMessage,
+}
+"""The shape of each type of which more than the common part is read; every other type is a plain WireMessage."""
