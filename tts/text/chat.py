@@ -1,0 +1,125 @@
+"""The habits of chats, said as a listener wants them: links, addresses, emoji, stage directions, laughter.
+
+Every function takes and gives plain text, and names what it left out. Knows a language only as data.
+"""
+
+from __future__ import annotations
+
+import re
+
+import emoji
+
+from tts.text.languages.base import Language
+from tts.text.notes import Note
+from tts.text.rules import capitalised, compiled
+
+_TLD = (
+    "com|org|net|gov|edu|mil|info|biz|app|dev|io|ai|co|me|tv|br|pt|us|uk|ca|au|eu|de|fr|es|it|jp|kr|cn|ru|ly|gl|gg|to|"
+    "link|shop|store|online|site|tech|cloud|blog|news"
+)
+_HOST = rf"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:{_TLD})"
+_EMAIL = re.compile(rf"(?<![\w.+-])(?:mailto:)?([a-z0-9][\w.+-]*)@({_HOST})(?![\w-])", re.I)
+_URL = re.compile(r"\b(?:https?|ftp)://(?:[^\s/@]*@)?([^\s/?#:()<>\"',]+)(?::\d+)?([/?#][^\s<>\"]*)?", re.I)
+_BARE_HOST = re.compile(rf"(?<![\w.@/-])({_HOST})(?![\w@-])(?::\d+)?(/[^\s<>\"]*)?", re.I)
+_HANDLE = re.compile(r"(?<![\w@])@(?=\w)")
+_HASHTAG = re.compile(r"(?<![\w#&])#(?=[^\W\d_])(\w+)")
+_CAMEL = re.compile(r"(?<=[a-zà-ÿ0-9])(?=[A-ZÀ-Þ])")
+_EMOTICON = re.compile(
+    r"(?<![\w])(?:[:;=8xX]['’]?[-o^]?[)\](\[dDpP/\\|*oO3]+|[:;]['’]?[-]?[cC<>{}]+|<3+|</3|\^_*\^|[;T]_[;T]|[oO]_[oO]|-_+-|"
+    r">[_.]<|:v|\\o/|¯\\_\(ツ\)_/¯)(?![\w])"
+)
+_ACTION = re.compile(r"\*([^*\n]{1,80})\*|\(([^()\n]{1,40})\)|\[([^\[\]\n]{1,40})\]")
+_DRAWN_OUT = re.compile(r"(?<!\d)([a-zà-ÿ])\1{2,}([a-zà-ÿ]?)")
+_TRAILING = ".,;:!?)]'\"*"
+
+
+def say_links(text: str, language: Language) -> tuple[str, tuple[Note, ...]]:
+    """Addresses as words: a URL as its domain, an e-mail sign by sign, @names and #tags by name."""
+    notes: list[Note] = []
+
+    def domain(match: re.Match[str]) -> str:
+        path = match.group(2) or ""
+        kept = path[len(path.rstrip(_TRAILING)) :]
+        if len(path) > len(kept) + 1:
+            notes.append(Note.LINK)
+        host, ending = match.group(1), ""
+        if not path:
+            bare = host.rstrip(_TRAILING)
+            host, ending = bare, host[len(bare) :]
+        return _spoken_host(host, language) + kept + ending
+
+    def address(match: re.Match[str]) -> str:
+        name = _signs(match.group(1), language)
+        return f"{name} {language.words_for['@']} {_spoken_host(match.group(2), language)}"
+
+    text = _EMAIL.sub(address, text)
+    text = _URL.sub(domain, text)
+    text = _BARE_HOST.sub(domain, text)
+    text = _HANDLE.sub(f"{language.words_for['@']} ", text)
+    text = _HASHTAG.sub(lambda m: f"{language.words_for['#']} " + _CAMEL.sub(" ", m[1].replace("_", " ")), text)
+    return text, tuple(dict.fromkeys(notes))
+
+
+def _spoken_host(host: str, language: Language) -> str:
+    labels = host.lower().removeprefix("www.").split(".")
+    spoken = [language.spoken_tlds.get(label, label) if place else label for place, label in enumerate(labels)]
+    return _signs(f" {language.words_for['.']} ".join(filter(None, spoken)), language)
+
+
+def _signs(text: str, language: Language) -> str:
+    for sign in "._-+":
+        text = text.replace(sign, f" {language.words_for[sign]} ")
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def drop_emoji(text: str) -> tuple[str, tuple[Note, ...]]:
+    """The text without emoji and emoticons. A listener hears their mood in the words or not at all."""
+    bare = emoji.replace_emoji(text, lambda found, _: {"‼️": "!", "⁉️": "?!", "❗": "!", "❓": "?"}.get(found, " "))
+    bare = _EMOTICON.sub(" ", bare.replace("\u200d", "").replace("\ufe0f", "").replace("\ufe0e", ""))
+    return bare, (Note.EMOJI,) if bare != text else ()
+
+
+def play_actions(text: str, language: Language) -> tuple[str, tuple[Note, ...]]:
+    """Stage directions: a laugh is laughed, others (`*smiles*`, `(suspira)`) go; emphasis keeps its words."""
+    notes: list[Note] = []
+
+    def play(match: re.Match[str]) -> str:
+        emphasis = match.group(1)
+        inside = next(group for group in match.groups() if group is not None)
+        words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", inside.lower())
+        if words and len(words) <= 6:
+            if words[0] in language.laughing or words[-1] in language.laughing:
+                return f" {language.laugh} "
+            if words[0] in language.acting and (emphasis is not None or len(words) <= 3):
+                notes.append(Note.ACTION)
+                return " "
+        return inside if emphasis is not None else match.group()
+
+    return _ACTION.sub(play, text), tuple(dict.fromkeys(notes))
+
+
+def laugh(text: str, language: Language) -> str:
+    """Written laughter ("kkkk", "rsrs", "hahaha"), however long, becomes one spoken laugh set off by pauses."""
+    if not language.laughter:
+        return text
+    one = rf"(?:{language.laughter}|{re.escape(language.laugh)})"
+    run = compiled(rf"([.,;:!?…]*)\s*(?<![\w@#./-]){one}(?:[\s,]+{one})*(?![\w@-])\s*([.,;:!?…]*)")
+
+    def say(match: re.Match[str]) -> str:
+        before, after = match.groups()
+        opens = not match.string[: match.start()].strip() or before[-1:] in set(".!?…")
+        spoken = capitalised(language.laugh) if opens else language.laugh
+        lead = f"{before} " if before else (" " if opens else ", ")
+        rest = match.string[match.end() :].lstrip()
+        if after or not rest:
+            return f"{lead}{spoken}{after} "
+        return f"{lead}{spoken}{'.' if rest[0].isupper() else ','} "
+
+    return run.sub(say, text).strip()
+
+
+def shorten_elongation(text: str, language: Language) -> str:
+    """Drawn-out words as they are spelled ("siiiim" → "sim"): voices stumble over letters three times in a row."""
+    if language.doubled is None:
+        return text
+    return _DRAWN_OUT.sub(lambda m: m[1] * (2 if m[1] in language.doubled and m[2] else 1) + m[2], text)

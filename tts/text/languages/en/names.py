@@ -1,0 +1,55 @@
+"""Numbers that are names in English: telephones, cards, codes. They are read digit by digit."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from tts.text.languages.en import words
+from tts.text.numbers import beside_letters, digit_by_digit, in_groups
+from tts.text.phones import is_assigned, phone_groups
+from tts.text.rules import rule
+
+
+def _digits(match: re.Match[str]) -> str:
+    return beside_letters(match, digit_by_digit(match.group(), words.DIGITS))
+
+
+def _phone(match: re.Match[str]) -> str:
+    groups = phone_groups(match.group(), "US") or match.group()
+    return ("plus " if groups.startswith("+") else "") + digit_by_digit(groups, words.DIGITS)
+
+
+def _long_run(match: re.Match[str]) -> str:
+    digits = match.group()
+    groups = phone_groups(digits, "US") if is_assigned(digits, "US") else None
+    return beside_letters(match, digit_by_digit(groups or in_groups(digits), words.DIGITS))
+
+
+def _serial(match: re.Match[str]) -> str:
+    groups = match.group().lower().split("-")
+    return ", ".join(
+        " ".join(words.DIGITS[int(sign)] if sign.isdigit() else sign.upper() for sign in group) for group in groups
+    )
+
+
+_CODE = (
+    r"\b((?:code|pin|password|order|token|extension|account|confirmation|tracking|flight|zip|ticket|reservation|booking)"
+    r"(?:\s(?:is|number|no\.?|code))*\s?[:#]?\s*)(\d{3,}(?:[ .-]\d+)*)(?![\d,/:]|\s?%|\s?[a-z])"
+)
+
+NAMES: Final = (
+    rule("serial", r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", _serial),
+    rule("card", r"\b\d{4}[ .-]\d{4}[ .-]\d{4}[ .-]\d{4}\b", _digits),
+    rule("social_security", r"\b\d{3}-\d{2}-\d{4}\b", _digits),
+    rule("phone_abroad", r"(?<!\w)\+\d[\d\s().-]{6,18}\d(?!\w)", _phone),
+    rule(
+        "phone",
+        r"(?<![\w.,/-])(?:1[\s.-])?(?:\(\d{3}\)\s?|\d{3}[\s.-])\d{3}[\s.-]\d{4}(?![\w/]|[.,-]\d)|(?<![\w.,/-])\d{3}-\d{4}(?![\w/]|[.,-]\d)",
+        _phone,
+    ),
+    rule("zip", r"\b\d{5}-\d{4}\b|\b(?<=[A-Z]{2}\s)\d{5}\b", _digits, ignore_case=False),
+    rule("code", _CODE, lambda m: m[1] + digit_by_digit(m[2], words.DIGITS)),
+    rule("long_run", r"(?<![\d.,])\d{8,}(?!\d|[.,]\d)", _long_run),
+    rule("leading_zeros", r"(?<![\d.,:/])0\d{2,}(?!\d|[.,:]\d)", _digits),
+)

@@ -1,0 +1,72 @@
+"""Money, measures and ranges in Portuguese: amounts agree with what they count."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from tts.text.languages.pt_br import words
+from tts.text.languages.pt_br.speech import NUM, START, read, say_number
+from tts.text.numbers import Gender, beside_letters, cardinal
+from tts.text.rules import any_of, rule
+
+_SCALES: Final = {"k": "mil", "mi": "milhão", "m": "milhão", "bi": "bilhão", "b": "bilhão"}
+_SCALE: Final = r"(?:\s?(?P<scale>mil(?:hão|hões|hoes)?|bilh(?:ão|ões)|trilh(?:ão|ões)|mi|bi|k|M|B)(?!\w))?"
+_MONEY: Final = any_of(words.CURRENCIES)
+_UNIT: Final = any_of(words.UNITS)
+
+
+def _gender(*, feminine: bool) -> Gender:
+    return Gender.FEMININE if feminine else Gender.MASCULINE
+
+
+def _scaled(written: str, scale: str) -> str:
+    name = _SCALES.get(scale.lower(), scale.lower().replace("oes", "ões"))
+    if name != "mil":
+        name = name.replace("ões", "ão") if read(written).whole < 2 else name.replace("ão", "ões")
+    number = say_number(written)
+    return name if (number, name) == ("um", "mil") else f"{number} {name}"
+
+
+def _money(match: re.Match[str]) -> str:
+    currency = words.CURRENCIES[match["currency"].lower()]
+    written, sign = match["number"], "menos " if match["sign"] else ""
+    if match["scale"]:
+        spoken = _scaled(written, match["scale"])
+        return beside_letters(match, f"{sign}{spoken} {'' if spoken.endswith('mil') else 'de '}{currency.many}")
+    number, gender = read(written), _gender(feminine=currency.feminine)
+    if len(number.fraction) > 2:
+        return beside_letters(match, f"{sign}{say_number(written, gender)} {currency.many}")
+    cents = int(number.fraction.ljust(2, "0")) if number.fraction else 0
+    of = "de " if number.whole and number.whole % 10**6 == 0 else ""
+    units = f"{cardinal(number.whole, 'pt', gender)} {of}{currency.one if number.whole == 1 else currency.many}"
+    hundredths = f"{cardinal(cents, 'pt')} {currency.cent if cents == 1 else currency.cents}"
+    parts = ([units] if number.whole or not cents else []) + ([hundredths] if cents else [])
+    return beside_letters(match, sign + " e ".join(parts))
+
+
+def _measure(match: re.Match[str]) -> str:
+    unit = words.UNITS[match["unit"].lower()]
+    number, gender = read(match["number"]), _gender(feminine=unit.feminine)
+    singular = number.whole == 1 or (number.whole == 0 and bool(number.fraction))
+    return f"{say_number(match['number'], gender)} {unit.one if singular else unit.many}"
+
+
+def _times(match: re.Match[str]) -> str:
+    left, right = match[1], match[2]
+    is_score = len(left) == len(right) == 1 and not re.match(r"\s?[a-z²%]", match.string[match.end() :])
+    return f"{left} {'a' if is_score else 'por'} {right}"
+
+
+MEASURES: Final = (
+    rule("money_range", rf"({_MONEY}\s?)({NUM})\s?[-–]\s?(?:{_MONEY}\s?)?(?={NUM})", lambda m: f"{m[1]}{m[2]} a {m[1]}"),
+    rule("money", rf"(?P<sign>(?<!\w)-\s?)?(?<![\w$])(?P<currency>{_MONEY})\s?(?P<number>{NUM}){_SCALE}", _money),
+    rule("money_after", rf"(?P<sign>(?<!\w)-\s?)?{START}(?P<number>{NUM}){_SCALE}\s?(?P<currency>{_MONEY})(?!\w)", _money),
+    rule("per", rf"(?<=[a-zà-ÿ])\s?/\s?({any_of(words.PER)})(?!\w)(?<!km/h)(?<!m/s)", lambda m: f" por {words.PER[m[1].lower()]}"),
+    rule("range", rf"{START}({NUM})\s?[-–—]\s?(?={NUM}(?:\s?(?:{_UNIT}|k))?(?![\w/-]))", lambda m: f"{m[1]} a "),
+    rule("by", r"(?<![\d.,])(\d+)\s?[x×]\s?(\d+)(?![\d.,]\d)", _times),
+    rule("instalments", r"(?<![\w.,])(\d+)\s?[x×](?!\w)(?:\s(?=de\b))?", lambda m: f"{m[1]} vezes" + (" " if m[0].endswith(" ") else "")),
+    rule("million", rf"{START}({NUM})(M)(?!\w)", lambda m: _scaled(m[1], m[2]), ignore_case=False),
+    rule("scaled", rf"{START}({NUM})\s?(k|mi|bi)(?!\w)", lambda m: _scaled(m[1], m[2])),
+    rule("measure", rf"(?<![\w.,/])(?P<number>{NUM})\s?(?P<unit>{_UNIT})(?![\w°º])", _measure),
+)

@@ -1,0 +1,42 @@
+"""Short forms of Portuguese, from titles to what chats write: "Dra.", "p. ex.", "vc", "pq"."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from tts.text.languages.pt_br import words
+from tts.text.rules import any_of, capitalised, rule, table_rule
+
+
+def _why(match: re.Match[str]) -> str:
+    ends = re.match(r"\s*(?:[?.!]|$)", match.string[match.end() :])
+    spoken = "por quê" if ends else "por que"
+    return capitalised(spoken) if match[0][0].isupper() else spoken
+
+
+def _weekdays(match: re.Match[str]) -> str:
+    first, last = (words.WEEKDAYS[day.lower().rstrip(".")] for day in (match[1], match[3]))
+    spoken = f"{first} {'e' if match[2].strip().lower() == 'e' else 'a'} {last}"
+    return capitalised(spoken) if match[1][0].isupper() else spoken
+
+
+def _etc(match: re.Match[str]) -> str:
+    rest = match.string[match.end() :].lstrip()
+    return "etcétera" + ("." if not rest or rest[0].isupper() else "")
+
+
+def _letters(match: re.Match[str]) -> str:
+    return " ".join(words.LETTERS[letter] for letter in match.group().lower())
+
+
+_DAY: Final = any_of(words.WEEKDAYS)
+SHORT_FORMS: Final = (
+    rule("etc", r"(?<!\w)etc\b\.*", _etc),
+    rule("weekdays", rf"(?<!\w)({_DAY}\.?)(\s?[-–]\s?|\s(?:a|à|e|até)\s)({_DAY})(?!\w)\.?", _weekdays),
+    table_rule("titles", words.TITLES),
+    rule("street", r"(?<![\w.])R\. (?=[A-ZÀ-Þ0-9])", "rua ", ignore_case=False),
+    rule("why", r"(?<!\w)pq(?=[^.!?\n]{0,60}\?)", _why),
+    table_rule("chat", words.CHAT, before=r"(?<![\w@#/.°º'-])(?<!\d\s)", after=r"(?![\w/'@&]|-\w|\.\w)"),
+    rule("acronyms", rf"\b{any_of(words.SPELLED)}\b", _letters, ignore_case=False),
+)

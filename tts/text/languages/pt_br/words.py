@@ -1,0 +1,129 @@
+"""Brazilian Portuguese as tables: how short forms, units, money and signs are said. Data only."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+DIGITS: Final = ("zero", "um", "dois", "três", "quatro", "cinco", "meia", "sete", "oito", "nove")
+LETTERS: Final = dict(
+    zip(
+        "abcdefghijklmnopqrstuvwxyz",
+        (
+            "á bê cê dê é éfe gê agá i jota cá éle ême ene ó pê quê érre ésse tê u vê dábliu xis ípsilon zê"
+        ).split(),
+        strict=True,
+    )
+)  # fmt: skip
+MONTHS: Final = tuple(
+    "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro".split()
+)
+
+TITLES: Final = {
+    "sr.": "senhor", "sra.": "senhora", "srta.": "senhorita", "srs.": "senhores", "sras.": "senhoras",
+    "dr.": "doutor", "dra.": "doutora", "drs.": "doutores", "prof.": "professor", "profa.": "professora",
+    "profª": "professora", "eng.": "engenheiro", "sto.": "santo", "sta.": "santa",
+    "av.": "avenida", "al.": "alameda", "pça.": "praça", "rod.": "rodovia", "apto.": "apartamento",
+    "apt.": "apartamento", "ap.": "apartamento", "bl.": "bloco", "ed.": "edifício", "jd.": "jardim",
+    "nº": "número", "n°": "número", "n.º": "número", "nºs": "números", "núm.": "número", "nro.": "número",
+    "tel.": "telefone", "cel.": "celular", "ref.": "referência",
+    "p. ex.": "por exemplo", "p.ex.": "por exemplo", "ex.:": "exemplo:", "ex:": "exemplo:", "i.e.": "isto é",
+    "e.g.": "por exemplo", "obs.:": "observação:", "obs:": "observação:", "obs.": "observação",
+    "pág.": "página", "págs.": "páginas", "pag.": "página", "cap.": "capítulo", "vol.": "volume", "art.": "artigo",
+    "qtd.": "quantidade", "aprox.": "aproximadamente", "máx.": "máximo", "mín.": "mínimo",
+    "ltda.": "limitada", "cia.": "companhia", "gov.": "governo", "dept.": "departamento", "depto.": "departamento",
+    "vs.": "versus", "a/c": "aos cuidados de", "p/": "para", "c/": "com", "s/": "sem", "e/ou": "e ou",
+    "d.c.": "depois de Cristo", "a.c.": "antes de Cristo",
+}  # fmt: skip
+
+CHAT: Final = {
+    "vc": "você", "vcs": "vocês", "ce": "cê", "tb": "também", "tbm": "também", "tmb": "também", "pq": "porque",
+    "q": "que", "oq": "o que", "blz": "beleza", "obg": "obrigado", "obgd": "obrigado", "obgda": "obrigada",
+    "msg": "mensagem", "msgs": "mensagens", "hj": "hoje", "cmg": "comigo", "ctg": "contigo", "td": "tudo",
+    "tds": "todos", "tdo": "tudo", "mto": "muito", "mta": "muita", "mtos": "muitos", "mtas": "muitas", "mt": "muito",
+    "qdo": "quando", "qnd": "quando", "qto": "quanto", "qts": "quantos", "qq": "qualquer", "qlqr": "qualquer",
+    "ngm": "ninguém", "vdd": "verdade", "fds": "fim de semana", "pf": "por favor", "pfv": "por favor",
+    "pfvr": "por favor", "sdds": "saudades", "bjs": "beijos", "bj": "beijo", "bjo": "beijo", "bjos": "beijos",
+    "abs": "abraços", "abç": "abraço", "abçs": "abraços", "n": "não", "ñ": "não", "nd": "nada", "dps": "depois",
+    "agr": "agora", "aki": "aqui", "eh": "é", "neh": "né", "naum": "não", "tmj": "tamo junto", "flw": "falou",
+    "vlw": "valeu", "sqn": "só que não", "kd": "cadê", "cd": "cadê", "dnd": "de nada", "tlgd": "tá ligado",
+    "mds": "meu Deus", "gnt": "gente", "nss": "nossa", "add": "adicionar", "bom d+": "bom demais",
+    "d+": "demais", "hrs": "horas", "etc": "etcétera", "wpp": "WhatsApp", 
+    "eua": "Estados Unidos",
+}  # fmt: skip
+
+# said letter by letter, though their vowels tempt a voice to read them as a word; consonants alone are spelled anyway
+SPELLED: Final = ("IA", "API", "IPTU", "IPVA", "URL", "UTI", "ABNT", "IOF", "ISS", "INSS", "UF", "AI", "UX", "UI")
+
+WEEKDAYS: Final = {
+    "seg": "segunda", "ter": "terça", "qua": "quarta", "qui": "quinta", "sex": "sexta", "sáb": "sábado",
+    "sab": "sábado", "dom": "domingo",
+}  # fmt: skip
+
+
+class Unit(NamedTuple):
+    """How one and several of a unit are called, and whether they are feminine."""
+
+    one: str
+    many: str
+    feminine: bool = False
+
+
+UNITS: Final = {
+    "km/h": Unit("quilômetro por hora", "quilômetros por hora"), "m/s": Unit("metro por segundo", "metros por segundo"),
+    "km²": Unit("quilômetro quadrado", "quilômetros quadrados"), "m²": Unit("metro quadrado", "metros quadrados"),
+    "m2": Unit("metro quadrado", "metros quadrados"), "cm²": Unit("centímetro quadrado", "centímetros quadrados"),
+    "m³": Unit("metro cúbico", "metros cúbicos"), "m3": Unit("metro cúbico", "metros cúbicos"),
+    "km": Unit("quilômetro", "quilômetros"), "kms": Unit("quilômetro", "quilômetros"),
+    "m": Unit("metro", "metros"), "mt": Unit("metro", "metros"), "mts": Unit("metro", "metros"),
+    "cm": Unit("centímetro", "centímetros"), "mm": Unit("milímetro", "milímetros"),
+    "kg": Unit("quilo", "quilos"), "kgs": Unit("quilo", "quilos"), "g": Unit("grama", "gramas"),
+    "gr": Unit("grama", "gramas"), "mg": Unit("miligrama", "miligramas"), "mcg": Unit("micrograma", "microgramas"),
+    "t": Unit("tonelada", "toneladas", feminine=True), "ha": Unit("hectare", "hectares"),
+    "l": Unit("litro", "litros"), "ml": Unit("mililitro", "mililitros"), "lt": Unit("litro", "litros"),
+    "gb": Unit("gigabyte", "gigabytes"), "mb": Unit("megabyte", "megabytes"), "kb": Unit("quilobyte", "quilobytes"),
+    "tb": Unit("terabyte", "terabytes"), "mbps": Unit("megabit por segundo", "megabits por segundo"),
+    "gbps": Unit("gigabit por segundo", "gigabits por segundo"),
+    "min": Unit("minuto", "minutos"), "mins": Unit("minuto", "minutos"), "minutos": Unit("minuto", "minutos"),
+    "s": Unit("segundo", "segundos"), "seg": Unit("segundo", "segundos"), "ms": Unit("milissegundo", "milissegundos"),
+    "w": Unit("watt", "watts"), "kw": Unit("quilowatt", "quilowatts"),
+    "kwh": Unit("quilowatt-hora", "quilowatts-hora"), "v": Unit("volt", "volts"), "mah": Unit("miliampere-hora", "miliamperes-hora"),
+    "hz": Unit("hertz", "hertz"), "ghz": Unit("giga-hertz", "giga-hertz"), "mhz": Unit("mega-hertz", "mega-hertz"),
+    "kcal": Unit("quilocaloria", "quilocalorias", feminine=True), "cal": Unit("caloria", "calorias", feminine=True),
+    "pol": Unit("polegada", "polegadas", feminine=True),
+    "°c": Unit("grau Celsius", "graus Celsius"), "ºc": Unit("grau Celsius", "graus Celsius"),
+    "°f": Unit("grau Fahrenheit", "graus Fahrenheit"), "ºf": Unit("grau Fahrenheit", "graus Fahrenheit"),
+    "%": Unit("por cento", "por cento"), "‰": Unit("por mil", "por mil"),
+    "°": Unit("grau", "graus"),
+}  # fmt: skip
+
+
+class Currency(NamedTuple):
+    """A currency's unit and hundredth, one and many."""
+
+    one: str
+    many: str
+    cent: str = "centavo"
+    cents: str = "centavos"
+    feminine: bool = False
+
+
+_REAL, _DOLLAR = Currency("real", "reais"), Currency("dólar", "dólares")
+_EURO, _POUND = Currency("euro", "euros", "cêntimo", "cêntimos"), Currency("libra", "libras", "pêni", "pence", feminine=True)
+CURRENCIES: Final = {
+    "r$": _REAL, "brl": _REAL, "us$": _DOLLAR, "u$": _DOLLAR, "usd": _DOLLAR, "$": _DOLLAR, "€": _EURO, "eur": _EURO,
+    "£": _POUND, "gbp": _POUND, "¥": Currency("iene", "ienes"),
+}  # fmt: skip
+
+PER: Final = {
+    "mês": "mês", "mes": "mês", "dia": "dia", "ano": "ano", "h": "hora", "hora": "hora", "semana": "semana",
+    "noite": "noite", "pessoa": "pessoa", "kg": "quilo", "m²": "metro quadrado", "un": "unidade", "unidade": "unidade",
+    "min": "minuto", "minuto": "minuto", "km": "quilômetro", "l": "litro", "litro": "litro", "diária": "diária",
+    "aula": "aula", "sessão": "sessão", "cada": "cada", "100g": "cem gramas",
+}  # fmt: skip
+
+SYMBOLS: Final = {
+    "&": "e", "@": "arroba", "%": "por cento", "+": "mais", "=": "igual a", "°": "graus", "§": "parágrafo",
+    "≈": "cerca de", "≤": "menor ou igual a", "≥": "maior ou igual a", "≠": "diferente de", "±": "mais ou menos",
+    "×": "vezes", "÷": "dividido por", "€": "euros", "£": "libras", "$": "dólares", "µ": "micro", "π": "pi",
+    "√": "raiz de", "∞": "infinito", "Ω": "ohms", "#": "número", "©": "", "®": "", "™": "",
+}  # fmt: skip
