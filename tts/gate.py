@@ -31,7 +31,7 @@ class GateLimits:
     min_level_dbfs: float = -45.0
     max_gap_s: float = 2.5
     max_clipped: float = 0.005
-    max_repetition: float = 0.97
+    max_repetition: float = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

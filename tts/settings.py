@@ -101,7 +101,7 @@ class TtsSettings(BaseSettings):
         default=0.005, ge=0, le=1, description="Largest accepted part of samples at full scale."
     )
     gate_max_repetition: float = Field(
-        default=0.97, gt=0, le=1, description="Highest accepted self-similarity; a stuck engine comes close to 1."
+        default=0.9, gt=0, le=1, description="Highest accepted self-similarity; a stuck engine comes close to 1."
     )
 
     breaker_failures: int = Field(default=5, ge=1, description="Failures in the window that stop asking an engine.")

@@ -86,13 +86,13 @@ def _first_stream(container: av.container.InputContainer, name: str, limits: Dec
         for frame in frames:
             if resampler is None:
                 channels, rate = frame.layout.nb_channels, frame.sample_rate
-                resampler = AudioResampler(format="flt", layout="mono", rate=rate)
+                resampler = AudioResampler(format="fltp", layout=frame.layout, rate=rate)
             seconds += frame.samples / frame.sample_rate
             if seconds > limits.max_duration_s:
                 raise BadAudio(f"the audio is longer than {limits.max_duration_s:g} s")
-            parts += [piece.to_ndarray().reshape(-1) for piece in resampler.resample(frame)]
+            parts += [piece.to_ndarray().mean(axis=0) for piece in resampler.resample(frame)]
     if resampler is not None:
-        parts += [piece.to_ndarray().reshape(-1) for piece in resampler.resample(None)]
+        parts += [piece.to_ndarray().mean(axis=0) for piece in resampler.resample(None)]
     if not parts:
         raise BadAudio("the file holds no sound that can be decoded")
     samples = np.nan_to_num(np.clip(np.concatenate(parts), -1.0, 1.0)).astype(np.float32)

@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import assert_never
 
 import av
@@ -92,9 +93,13 @@ def encode_opus(segments: Iterable[PcmAudio], choices: OpusChoices, *, bitrate_b
         stream = container.add_stream("libopus", rate=choices.sample_rate_hz, layout="mono")
         stream.bit_rate = bitrate_bps
         stream.options = {"application": choices.application.value, "frame_duration": str(choices.frame_ms)}
+        position = 0
         for segment in segments:
             frame = av.AudioFrame.from_ndarray(segment.samples.reshape(1, -1), format="flt", layout="mono")
             frame.sample_rate = segment.sample_rate_hz
+            # Without times of their own the stream's stated length grows by the encoder's delay.
+            frame.pts, frame.time_base = position, Fraction(1, segment.sample_rate_hz)
+            position += len(segment.samples)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.getvalue()

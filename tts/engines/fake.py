@@ -1,4 +1,4 @@
-"""An engine for tests and dry runs: a steady tone per text, and failure on order. Makes no speech."""
+"""An engine for tests and dry runs: tones in place of speech, and failure on order. Makes no speech."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STYLES = ("low", "high")
 
 
 class FakeEngine:
-    """Speaks every text as a tone of its expected length, its pitch told by the text.
+    """Speaks every text as tones of its expected length, their pitches told by the text.
 
     Orders are attributes: `loads_with` is raised by `load`, `raises` by `synthesize`; `fails` maps texts to the error
     that is their result; `results` are given to the next utterances in place of tones; while `hold` is set and not
@@ -92,9 +92,11 @@ class FakeEngine:
 
 
 def tone(text: str, *, seconds: float) -> PcmAudio:
-    """A tone of 120 to 420 Hz told by the text, swelling three times a second so that it is not one flat sound."""
-    hz = 120 + zlib.crc32(text.encode()) % 300
-    times = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
-    swell = 0.6 + 0.4 * np.sin(2 * np.pi * 3 * times)
-    samples = (0.3 * swell * np.sin(2 * np.pi * hz * times)).astype(np.float32)
-    return PcmAudio(samples=samples, sample_rate_hz=SAMPLE_RATE_HZ)
+    """Syllables of 160 ms with pitches told by the text: the same for the same text, and never in a loop."""
+    random = np.random.default_rng(zlib.crc32(text.encode()))
+    samples = round(seconds * SAMPLE_RATE_HZ)
+    syllable = np.arange(samples) // round(0.16 * SAMPLE_RATE_HZ)
+    hz = random.uniform(120.0, 2_000.0, size=int(syllable[-1]) + 1 if samples else 0)[syllable]
+    swell = 0.6 + 0.4 * np.sin(2 * np.pi * 3 * np.arange(samples) / SAMPLE_RATE_HZ)
+    wave = 0.3 * swell * np.sin(2 * np.pi * np.cumsum(hz) / SAMPLE_RATE_HZ)
+    return PcmAudio(samples=wave.astype(np.float32), sample_rate_hz=SAMPLE_RATE_HZ)
