@@ -7,12 +7,13 @@ typo in a long one. "Don't stop!" and "help me choose a gift" are conversation.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from rapidfuzz.distance import OSA
+
+from bot.words import plain_words
 
 PERSONA_PAYLOAD = "persona:"
 TYPO_MIN_CHARS = 11  # shorter phrases have neighbours that are ordinary words
@@ -117,8 +118,6 @@ _CHOOSE_LEADS = """
     muda para | chama a | chama o | chamar | escolher | escolho | persona
     talk to | switch to | change to | choose | i want to talk to | let me talk to | speak to"""
 _POLITE = re.compile(r"^(?:por favor|pfv|please|pls|ei)\s+|\s+(?:por favor|pfv|pf|please|pls|obrigad[oa]|thanks)$")
-_NOT_WORDS = re.compile(r"[^a-z0-9 ]+")
-_STRETCHED = re.compile(r"(.)\1{2,}")
 
 
 def _phrases(block: str) -> frozenset[str]:
@@ -130,14 +129,6 @@ _CONFIRMATIONS = _phrases(_CONFIRM)
 _CANCELLATIONS = _phrases(_CANCEL)
 _LEADS = _phrases(_CHOOSE_LEADS)
 _LONG_COMMANDS = tuple(phrase for phrase in _COMMANDS if len(phrase) >= TYPO_MIN_CHARS)
-
-
-def plain_words(text: str) -> str:
-    """Lower-case words without accents, punctuation, emoji or stretched letters, one space between them."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(char for char in decomposed if not unicodedata.combining(char)).replace("'", "").replace("’", "")
-    spaced = " ".join(_NOT_WORDS.sub(" ", bare).split())
-    return _STRETCHED.sub(r"\1", spaced)
 
 
 def persona_payload(persona_id: str) -> str:

@@ -51,6 +51,7 @@ class IntentRole(StrEnum):
     PLAIN = ""
     AGAIN = "again"  # asks for another reply of the intent before
     YES = "yes"  # accepts what the reply before offered
+    URGENT = "urgent"  # answered before anything else that was said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

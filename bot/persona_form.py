@@ -84,7 +84,7 @@ class IntentForm(_Form):
     """Something people say, and what the persona answers."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-    role: Literal["", "again", "yes"] = ""
+    role: Literal["", "again", "yes", "urgent"] = ""
     offers: Annotated[str, Field(max_length=40)] = ""
     examples: Annotated[list[Line], Field(min_length=1, max_length=200)]
     replies: Annotated[list[Spoken], Field(min_length=1, max_length=100)]

@@ -1,0 +1,200 @@
+"""What is remembered of a conversation, and for how long. Decides nothing and sends nothing.
+
+Every key carries an internal random id, never a number or a message id, and every key has a time to live. All keys
+share one hash tag, so that what one step touches lies on one shard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+from redis.asyncio import Redis
+
+MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+KEPT_LINES = 60
+KEPT_TURNS = 30
+RECENT_TTL_S = 3600
+
+Role = Literal["person", "persona"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One thing that was said; `at_ms` is the wall clock."""
+
+    role: Role
+    text: str = field(repr=False)
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentTurn:
+    """A turn of the last minutes, for the loop guard. `fingerprint` is what `policy.fingerprint` made of its text."""
+
+    at_ms: int
+    fingerprint: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """One person with one of our numbers. None means never decided: the persona's or installation's default holds.
+
+    `history` and `recent` are oldest first. `awaiting` is the question that is open ("confirm_delete" or none) until
+    `awaiting_until_ms`.
+    """
+
+    id: str
+    person_id: str
+    endpoint_id: str
+    persona_id: str | None = None
+    voice_on: bool | None = None
+    disclosed_at_ms: int | None = None
+    paused_until_ms: int | None = None
+    pause_reason: str = ""
+    awaiting: str = ""
+    awaiting_until_ms: int | None = None
+    history: tuple[Line, ...] = field(default=(), repr=False)
+    recent: tuple[RecentTurn, ...] = field(default=(), repr=False)
+
+    @property
+    def last_answer(self) -> str | None:
+        """What the persona said last, for "repeat"."""
+        return next((line.text for line in reversed(self.history) if line.role == "persona"), None)
+
+    def open_question(self, now_ms: int) -> str:
+        """`awaiting`, unless its time has passed."""
+        return self.awaiting if self.awaiting_until_ms is not None and now_ms < self.awaiting_until_ms else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Which turn of this minute and of this day a turn is, for its person; both count from 1."""
+
+    in_minute: int
+    in_day: int
+
+
+class Conversations:
+    """Conversations in Redis. `history_s` is how long one is remembered after its last change."""
+
+    def __init__(self, redis: Redis, *, prefix: str = "{recado}", history_s: float = 30 * 86_400) -> None:
+        self._redis = redis
+        self._prefix = prefix
+        self._ttl_s = max(1, int(history_s))
+
+    async def load(self, conversation_id: str, *, person_id: str, endpoint_id: str) -> Conversation:
+        """What is known; a conversation nobody knows yet is an empty one."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hgetall(self._key(conversation_id))
+            pipe.hgetall(self._key(conversation_id, "pause"))
+            pipe.lrange(self._key(conversation_id, "history"), 0, -1)
+            pipe.lrange(self._key(conversation_id, "recent"), 0, -1)
+            facts, pause, history, recent = await pipe.execute()
+        known, paused = _decoded(facts), _decoded(pause)
+        return Conversation(
+            id=conversation_id,
+            person_id=person_id,
+            endpoint_id=endpoint_id,
+            persona_id=known.get("persona_id") or None,
+            voice_on={"1": True, "0": False}.get(known.get("voice_on", "")),
+            disclosed_at_ms=_number(known.get("disclosed_at_ms")),
+            paused_until_ms=_number(paused.get("until_ms")),
+            pause_reason=paused.get("reason", ""),
+            awaiting=known.get("awaiting", ""),
+            awaiting_until_ms=_number(known.get("awaiting_until_ms")),
+            history=tuple(Line(**orjson.loads(item)) for item in reversed(history)),
+            recent=tuple(RecentTurn(**orjson.loads(item)) for item in reversed(recent)),
+        )
+
+    async def save(self, conversation: Conversation) -> None:
+        """Store persona, voice, disclosure and open question.
+
+        The pause is not among them: an operator may set it while a turn runs, and `pause` and `resume` own it. Lines
+        and turns are appended by `remember` and `note_turn`.
+        """
+        voice = "" if conversation.voice_on is None else str(int(conversation.voice_on))
+        fields: dict[Any, Any] = {
+            "persona_id": conversation.persona_id or "",
+            "voice_on": voice,
+            "disclosed_at_ms": _text(conversation.disclosed_at_ms),
+            "awaiting": conversation.awaiting,
+            "awaiting_until_ms": _text(conversation.awaiting_until_ms),
+        }
+        key = self._key(conversation.id)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(key, mapping=fields)
+            pipe.expire(key, self._ttl_s)
+            await pipe.execute()
+
+    async def remember(self, conversation_id: str, lines: Sequence[Line]) -> None:
+        """Append what was said, oldest first; the last 60 lines stay."""
+        if not lines:
+            return
+        key = self._key(conversation_id, "history")
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.lpush(key, *(orjson.dumps(line) for line in lines))
+            pipe.ltrim(key, 0, KEPT_LINES - 1)
+            pipe.expire(key, self._ttl_s)
+            pipe.expire(self._key(conversation_id), self._ttl_s)
+            await pipe.execute()
+
+    async def note_turn(self, conversation_id: str, *, at_ms: int, fingerprint: str) -> None:
+        """Note a turn for the loop guard."""
+        key = self._key(conversation_id, "recent")
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.lpush(key, orjson.dumps(RecentTurn(at_ms=at_ms, fingerprint=fingerprint)))
+            pipe.ltrim(key, 0, KEPT_TURNS - 1)
+            pipe.expire(key, RECENT_TTL_S)
+            await pipe.execute()
+
+    async def pause(self, conversation_id: str, *, until_ms: int, reason: str) -> None:
+        """Silence the bot in this conversation; a later end replaces an earlier one and the other way round."""
+        key = self._key(conversation_id, "pause")
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(key, mapping={"until_ms": str(until_ms), "reason": reason})
+            pipe.expire(key, self._ttl_s)
+            await pipe.execute()
+
+    async def resume(self, conversation_id: str) -> None:
+        """End a pause, and forget the turns that may have caused it."""
+        await self._redis.delete(self._key(conversation_id, "pause"), self._key(conversation_id, "recent"))
+
+    async def count_turn(self, person_id: str, *, turn_id: str, now_ms: int) -> Usage:
+        """Count a turn once, however often it is tried, and say which of its minute and day (UTC) it is."""
+        spans = (("minute", MINUTE_MS), ("day", DAY_MS))
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for name, span_ms in spans:
+                key = f"{self._prefix}:usage:{person_id}:{name}:{now_ms // span_ms}"
+                pipe.zadd(key, {turn_id: now_ms}, nx=True)
+                pipe.expire(key, 2 * span_ms // 1000)
+                pipe.zrank(key, turn_id)
+            found = await pipe.execute()
+        return Usage(in_minute=found[2] + 1, in_day=found[5] + 1)
+
+    async def erase(self, conversation_ids: Iterable[str]) -> None:
+        """Forget these conversations entirely. Counters carry no content and end by themselves within two days."""
+        parts = ("", "history", "recent", "pause")
+        keys = [self._key(one, part) for one in conversation_ids for part in parts]
+        if keys:
+            await self._redis.delete(*keys)
+
+    def _key(self, conversation_id: str, part: str = "") -> str:
+        return f"{self._prefix}:conversation:{conversation_id}" + (f":{part}" if part else "")
+
+
+def _decoded(fields: dict[Any, Any]) -> dict[str, str]:
+    return {_text(name): _text(value) for name, value in fields.items()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode()
+    return "" if value is None else str(value)
+
+
+def _number(value: str | None) -> int | None:
+    return int(value) if value else None
