@@ -98,7 +98,7 @@ _ENGLISH = {
     Phrase.PERSONA_UNKNOWN: "That persona is no longer here. Write *personas* to see who is.",
     Phrase.VOICE_ON: "All right, I'll answer out loud again.",
     Phrase.VOICE_OFF: "All right, I'll answer in writing only. To hear me again, write *voice on*.",
-    Phrase.STOPPED: "All right, no more messages from me. Write *start* if you change your mind. Thanks for the company!",
+    Phrase.STOPPED: "All right, no more messages from me. Changed your mind? Write *start*. Thanks for the company!",
     Phrase.STARTED: "Good to have you back! Go ahead, I'm listening.",
     Phrase.ALREADY_STARTED: "I'm right here. What shall we talk about?",
     Phrase.DELETE_ASK: (

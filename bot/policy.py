@@ -143,13 +143,13 @@ def country_of(phone: str | None) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     region = phonenumbers.region_code_for_number(number)
-    if region is None:
+    if region is None and number.country_code is not None:
         region = phonenumbers.region_code_for_country_code(number.country_code)
     return str(region) if region not in {None, "ZZ", "001"} else None
 
 
 def is_loop(recent: Sequence[RecentTurn], *, now_ms: int, fingerprint: str, limits: Limits) -> bool:
-    """More turns than a person makes, or near-identical ones in a row; the present turn counts, `recent` is before it."""
+    """More turns than a person makes, or near-identical ones in a row; `recent` is what came before the present one."""
     window = [turn for turn in recent if now_ms - turn.at_ms < limits.loop_window_s * 1000]
     if len(window) + 1 > limits.loop_turns:
         return True
@@ -208,9 +208,9 @@ def _pause(reason: PauseReason, facts: Facts, limits: Limits) -> Pause:
 
 
 def _country_allowed(phone: str | None, limits: Limits) -> bool:
-    if not limits.countries:
-        return True if phone else limits.allow_without_phone
-    return country_of(phone) in limits.countries if phone else limits.allow_without_phone
+    if not phone:
+        return limits.allow_without_phone
+    return not limits.countries or country_of(phone) in limits.countries
 
 
 def _is(command: Command | None, kind: CommandKind) -> bool:
