@@ -86,9 +86,13 @@ class PartReceipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnLimits:
-    """How long a turn may take. Seconds."""
+    """How long a turn may take. Seconds.
+
+    A note that was finished in time gets `upload_grace_s` beyond the voice deadline to be uploaded.
+    """
 
     voice_deadline_s: float = 30.0
+    upload_grace_s: float = 10.0
     stale_after_s: float = 3600.0
     receipt_grace_s: float = 60.0
     receipt_check_s: float = 30.0
@@ -290,13 +294,16 @@ def settle(turn: Turn, *, now_ms: int, limits: TurnLimits, last_receipt_ms: int)
                 turn = apply(turn, SendOnceMore(index))
             elif waited_s >= limits.unconfirmed_after_s:
                 turn = apply(turn, NeverConfirmed(index))
-        elif _still_unspoken(part) and voice_time_left_s(turn, now_ms=now_ms, limits=limits) <= 0:
+        elif _voice_is_late(part, voice_time_left_s(turn, now_ms=now_ms, limits=limits), limits):
             turn = apply(turn, VoiceGivenUp(index, "voice deadline"))
     return turn
 
 
-def _still_unspoken(part: Part) -> bool:
-    return part.kind is PartKind.VOICE and part.state is _S.PLANNED and part.attempt == 0
+def _voice_is_late(part: Part, left_s: float, limits: TurnLimits) -> bool:
+    # a repair (attempt > 0) has no deadline: its words are late already, and text is its own next step
+    if part.kind is not PartKind.VOICE or part.attempt > 0:
+        return False
+    return (part.state is _S.PLANNED and left_s <= 0) or (part.state is _S.AUDIO and left_s <= -limits.upload_grace_s)
 
 
 def voice_time_left_s(turn: Turn, *, now_ms: int, limits: TurnLimits) -> float:

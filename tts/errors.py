@@ -35,6 +35,10 @@ class BadAudio(TtsError):
     """Audio that cannot be read or breaks a limit; the message says what and why."""
 
 
+class AudioTooLong(BadAudio):
+    """Proper audio perhaps, but beyond the limit of length or size."""
+
+
 class BadVoice(TtsError):
     """A voice that names an unknown style, language or source; valid names are listed."""
 

@@ -15,7 +15,7 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 
 from tts.contract import PcmAudio
-from tts.errors import BadAudio
+from tts.errors import AudioTooLong, BadAudio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def decode(data: bytes, *, limits: DecodeLimits | None = None) -> Decoded:
     if not data:
         raise BadAudio("the file is empty")
     if len(data) > limits.max_bytes:
-        raise BadAudio(f"the file has {len(data)} bytes; at most {limits.max_bytes} are read")
+        raise AudioTooLong(f"the file has {len(data)} bytes; at most {limits.max_bytes} are read")
     name = sniff_container(data)
     if name is None:
         raise BadAudio("not an audio file that is read here (WAV, MP3, FLAC, OGG, M4A, AAC, AMR, 3GP, WEBM, WMA, AIFF)")
@@ -89,7 +89,7 @@ def _first_stream(container: av.container.InputContainer, name: str, limits: Dec
                 resampler = AudioResampler(format="fltp", layout=frame.layout, rate=rate)
             seconds += frame.samples / frame.sample_rate
             if seconds > limits.max_duration_s:
-                raise BadAudio(f"the audio is longer than {limits.max_duration_s:g} s")
+                raise AudioTooLong(f"the audio is longer than {limits.max_duration_s:g} s")
             parts += [piece.to_ndarray().mean(axis=0) for piece in resampler.resample(frame)]
     if resampler is not None:
         parts += [piece.to_ndarray().mean(axis=0) for piece in resampler.resample(None)]

@@ -1,0 +1,1 @@
+"""What `recado` offers on the command line, one file a theme. Composition only: the work is done elsewhere."""

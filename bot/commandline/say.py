@@ -1,0 +1,119 @@
+"""`recado say`: text to voice note on this machine, with no service running."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from bot.persona import BadPersona, Persona, parse_persona, shipped_personas
+from tts.audio.voice_note import AudioFormat
+from tts.contract import Utterance, VoiceNote
+from tts.errors import TtsError
+from tts.settings import EngineName, TtsSettings
+from tts.speaker import Speaker, build_speaker
+from tts.text import plan_utterance
+
+_FORMATS = {f".{known.value}": known for known in AudioFormat}
+
+
+@click.command()
+@click.argument("text")
+@click.option(
+    "--persona", "persona_name", default="nina", show_default=True, help="Persona id, or a persona's YAML file."
+)
+@click.option("--language", help="pt-BR, en, …; without it the persona's own.")
+@click.option("--engine", type=click.Choice([name.value for name in EngineName]), help="Only this engine.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("note.ogg"), show_default=True,
+    help="Where the note goes; .ogg, .wav, .mp3 or .flac decides the format.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Print what will be spoken, one segment a line, and load no model.")
+def say(text: str, persona_name: str, language: str | None, engine: str | None, output: Path, *, dry_run: bool) -> None:
+    """Speak TEXT in a persona's voice into one voice note ("-" reads the text from standard input)."""
+    if text == "-":
+        text = sys.stdin.read()
+    persona = _persona(persona_name)
+    try:
+        if dry_run:
+            _print_plan(text, persona, language)
+            return
+        audio_format = _format_of(output)
+        settings = TtsSettings()
+        if engine:
+            settings = settings.model_copy(update={"tts_engines": (EngineName(engine),)})
+        note = asyncio.run(_spoken(settings, text, persona, language, audio_format))
+    except TtsError as error:
+        raise click.ClickException(str(error)) from error
+    output.write_bytes(note.data)
+    click.echo(
+        f"{output}: {note.duration_s:.1f} s, {len(note.data):,} bytes, {note.engine} ({note.model}), "
+        f"made in {note.timings.generate_s + note.timings.encode_s:.1f} s",
+        err=True,
+    )
+
+
+def _persona(name: str) -> Persona:
+    shipped = {persona.id: persona for persona in shipped_personas()}
+    if name.lower() in shipped:
+        return shipped[name.lower()]
+    path = Path(name)
+    if not path.is_file():
+        raise click.ClickException(
+            f"No persona {name!r}. Known: {', '.join(shipped)}; or give a YAML file "
+            "(recado persona export ID writes one for a stored persona)."
+        )
+    try:
+        return parse_persona(path.read_bytes())
+    except BadPersona as error:
+        raise click.ClickException(f"{path}: {error}") from error
+
+
+def _print_plan(text: str, persona: Persona, language: str | None) -> None:
+    plan = plan_utterance(
+        text,
+        language=language or persona.language,
+        lexicon=persona.lexicon,
+        max_spoken_s=persona.max_spoken_s * persona.voice.speed,
+    )
+    for segment in plan.segments:
+        click.echo(segment.text)
+    for warning in plan.warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _format_of(output: Path) -> AudioFormat:
+    try:
+        return _FORMATS[output.suffix.lower()]
+    except KeyError:
+        raise click.ClickException(f"{output}: choose a name that ends in {', '.join(sorted(_FORMATS))}") from None
+
+
+async def _spoken(
+    settings: TtsSettings, text: str, persona: Persona, language: str | None, audio_format: AudioFormat
+) -> VoiceNote:
+    speaker: Speaker = build_speaker(settings, on_hung=_end_hung)
+    click.echo("Loading the voice …", err=True)
+    await speaker.start()
+    try:
+        click.echo("Speaking …", err=True)
+        return await speaker.speak(
+            text,
+            persona.voice,
+            language=language,
+            max_spoken_s=persona.max_spoken_s,
+            lexicon=persona.lexicon,
+            seed=persona.voice.seed,
+            audio_format=audio_format,
+        )
+    finally:
+        await speaker.close()
+
+
+def _end_hung(engine: str, _suspects: Sequence[Utterance]) -> None:
+    click.echo(f"Error: the engine {engine} hangs and cannot be stopped; ending.", err=True)
+    os._exit(1)

@@ -1,0 +1,313 @@
+"""Decides what a turn answers: policy first, then commands, hearing and the reply, then the parts of the outbox.
+
+It asks collaborators and changes nothing: what a turn changes stands in its aftermath.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import orjson
+
+from bot.burst import Burst, read_burst
+from bot.command_answers import CommandContext, answer_command, choosing_words
+from bot.commands import Command, CommandKind, parse_command
+from bot.conversation import Conversation, Conversations, Line
+from bot.ears import Ears, Heard, Hearing
+from bot.mailbox import Claim
+from bot.outbox import Part, PartKind
+from bot.persona import Persona, ReplyMode
+from bot.persona_store import Personas
+from bot.phrases import Phrase, say
+from bot.policy import Answer, Facts, Limits, Notice, Pause, PauseReason, Silent, decide, fingerprint
+from bot.record import Aftermath
+from bot.replies.contract import ReplyGenerator, ReplyRequest
+from bot.turn import Turn
+from bot.wire import load_message
+from webhooks.messages import InboundMessage
+
+CHARS_PER_SPOKEN_S = 14
+LONGEST_TEXT = 4096
+_ANY_TIME = frozenset({CommandKind.CONFIRM_DELETE, CommandKind.CANCEL_DELETE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    """What goes out, in order, and what becomes true afterwards."""
+
+    parts: tuple[Part, ...]
+    aftermath: Aftermath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Nothing goes out, by design."""
+
+    reason: str
+    aftermath: Aftermath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """One turn's circumstances, as they are known so far."""
+
+    claim: Claim
+    turn: Turn
+    messages: tuple[InboundMessage, ...]
+    burst: Burst
+    conversation: Conversation
+    persona: Persona
+    personas: tuple[Persona, ...]
+    command: Command | None
+    in_minute: int
+    in_day: int
+    now_ms: int
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.burst.text)
+
+
+class NoPersona(Exception):
+    """No persona is stored at all: an operator has to import one."""
+
+
+class Composer:
+    """Answers claims; everything it asks is handed in."""
+
+    def __init__(
+        self,
+        *,
+        ears: Ears,
+        replies: ReplyGenerator,
+        personas: Personas,
+        conversations: Conversations,
+        limits: Limits,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._ears = ears
+        self._replies = replies
+        self._personas = personas
+        self._conversations = conversations
+        self._limits = limits
+        self._now_ms = now_ms
+
+    async def compose(self, claim: Claim, turn: Turn, *, at_work: Callable[[], None]) -> Composition | Silence:
+        """The answer to `claim`. Calls `at_work` once it is clear that there will be one."""
+        scene = await self._scene(claim, turn)
+        decided = self._decided(scene)
+        if decided is not None:
+            return decided
+        at_work()
+        hearings: tuple[Heard, ...] = ()
+        if scene.burst.unheard:
+            scene, hearings = await self._listen(scene)
+            decided = self._decided(scene)
+            if decided is not None:
+                return decided
+        if scene.command is not None:
+            return self._commanded(scene, scene.command)
+        return await self._reply(scene, hearings)
+
+    # -- what is known --------------------------------------------------------------------------------------------
+
+    async def _scene(self, claim: Claim, turn: Turn) -> _Scene:
+        now_ms = self._now_ms()
+        conversation = await self._conversations.load(
+            claim.lease.conversation_id, person_id=claim.person.id, endpoint_id=claim.endpoint_id
+        )
+        personas = await self._personas.list()
+        persona = await self._persona(conversation)
+        messages = tuple(load_message(payload) for payload in claim.payloads)
+        burst = read_burst(messages, {key: _heard_text(value) for key, value in claim.transcripts.items()})
+        usage = await self._conversations.count_turn(claim.person.id, turn_id=turn.id, now_ms=now_ms)
+        scene = _Scene(
+            claim=claim,
+            turn=turn,
+            messages=messages,
+            burst=burst,
+            conversation=conversation,
+            persona=persona,
+            personas=personas,
+            command=None,
+            in_minute=usage.in_minute,
+            in_day=usage.in_day,
+            now_ms=now_ms,
+        )
+        return replace(scene, command=_command(scene))
+
+    async def _persona(self, conversation: Conversation) -> Persona:
+        chosen = await self._personas.get(conversation.persona_id) if conversation.persona_id else None
+        persona = chosen or await self._personas.default_for(conversation.endpoint_id)
+        if persona is None:
+            raise NoPersona("no persona is stored; import one with `recado persona import FILE`")
+        return persona
+
+    async def _listen(self, scene: _Scene) -> tuple[_Scene, tuple[Heard, ...]]:
+        """Hear what was not heard ahead of the turn, one note after the other."""
+        transcripts = {key: _heard_text(value) for key, value in scene.claim.transcripts.items()}
+        hearings = []
+        for message in scene.burst.unheard:
+            heard = await self._ears.hear(message, language=None)
+            hearings.append(heard)
+            transcripts[message.message_id] = heard.text
+        scene = replace(scene, burst=read_burst(scene.messages, transcripts))
+        return replace(scene, command=_command(scene)), tuple(hearings)
+
+    # -- policy ---------------------------------------------------------------------------------------------------
+
+    def _decided(self, scene: _Scene) -> Composition | Silence | None:
+        """What policy says about this turn: None means answer it."""
+        decision = decide(self._facts(scene), self._limits)
+        match decision:
+            case Answer():
+                return None
+            case Silent(reason=reason):
+                return Silence(reason=reason, aftermath=Aftermath(fingerprint=scene.fingerprint))
+            case Notice(kind=kind):
+                return _said(scene, Phrase(kind))
+            case Pause(reason=reason, until_ms=until_ms):
+                phrase = Phrase.LOOP_PAUSED if reason is PauseReason.LOOP else Phrase.HUMAN_CALLED
+                said = _said(scene, phrase)
+                return replace(
+                    said,
+                    aftermath=replace(said.aftermath, paused_until_ms=until_ms, pause_reason=reason, alert=reason),
+                )
+
+    def _facts(self, scene: _Scene) -> Facts:
+        return Facts(
+            now_ms=scene.now_ms,
+            turn_at_ms=scene.now_ms if scene.turn.replayed else scene.turn.newest_at_ms,
+            newest_inbound_ms=scene.claim.newest_inbound_ms,
+            phone=scene.claim.person.phone,
+            opted_out=scene.claim.person.opted_out,
+            disclosed=scene.conversation.disclosed_at_ms is not None,
+            in_minute=scene.in_minute,
+            in_day=scene.in_day,
+            command=scene.command,
+            paused_until_ms=scene.claim.paused_until_ms,
+            pause_reason=scene.claim.pause_reason,
+            recent=scene.conversation.recent,
+            fingerprint=scene.fingerprint,
+        )
+
+    # -- answers --------------------------------------------------------------------------------------------------
+
+    def _commanded(self, scene: _Scene, command: Command) -> Composition:
+        context = CommandContext(
+            conversation=scene.conversation,
+            persona=scene.persona,
+            personas=scene.personas,
+            opted_out=scene.claim.person.opted_out,
+            now_ms=scene.now_ms,
+        )
+        answer = answer_command(command, context)
+        aftermath = answer.aftermath
+        kept = _remembered(aftermath.conversation) if aftermath.conversation else None
+        return Composition(
+            parts=answer.parts, aftermath=replace(aftermath, conversation=kept, fingerprint=scene.fingerprint)
+        )
+
+    async def _reply(self, scene: _Scene, hearings: tuple[Heard, ...]) -> Composition:
+        burst, persona = scene.burst, scene.persona
+        if burst.text:
+            text = await self._words(scene)
+        elif burst.welcome:
+            text = persona.greeting
+        elif any(heard.hearing is Hearing.TOO_LONG for heard in hearings):
+            return _said(scene, Phrase.AUDIO_TOO_LONG)
+        elif burst.unclear:
+            return _said(scene, Phrase.AUDIO_NOT_UNDERSTOOD)
+        elif burst.not_understood:
+            return _said(scene, Phrase.MEDIA_UNSUPPORTED)
+        else:
+            return _said(scene, Phrase.NO_ANSWER)
+        return self._composed(scene, text)
+
+    async def _words(self, scene: _Scene) -> str:
+        reply = await self._replies.reply(
+            ReplyRequest(
+                persona=scene.persona,
+                language=scene.persona.language,
+                text=scene.burst.text,
+                max_chars=min(LONGEST_TEXT, int(scene.persona.max_spoken_s * CHARS_PER_SPOKEN_S)),
+                now_ms=scene.now_ms,
+                history=scene.conversation.history,
+                person_name=scene.claim.person.profile_name,
+            )
+        )
+        return reply.text
+
+    def _composed(self, scene: _Scene, text: str) -> Composition:
+        persona, disclose = scene.persona, scene.conversation.disclosed_at_ms is None
+        parts = reply_parts(text, mode=_mode(persona, scene.conversation), came_as_voice=scene.burst.came_as_voice)
+        if disclose:
+            parts = (Part(kind=PartKind.TEXT, text=persona.disclosure), *parts)
+        disclosed_at_ms = scene.now_ms if disclose else scene.conversation.disclosed_at_ms
+        return Composition(
+            parts=parts,
+            aftermath=Aftermath(
+                persona_id=persona.id,
+                language=persona.language,
+                conversation=replace(_remembered(scene.conversation), disclosed_at_ms=disclosed_at_ms, awaiting=""),
+                lines=(
+                    Line(role="person", text=scene.burst.text, at_ms=scene.turn.newest_at_ms),
+                    Line(role="persona", text=text, at_ms=scene.now_ms),
+                ),
+                fingerprint=scene.fingerprint,
+            ),
+        )
+
+
+def reply_parts(text: str, *, mode: ReplyMode, came_as_voice: bool) -> tuple[Part, ...]:
+    """A reply in the form the persona or the person chose."""
+    voice, written = Part(kind=PartKind.VOICE, text=text), Part(kind=PartKind.TEXT, text=text)
+    match mode:
+        case ReplyMode.VOICE:
+            return (voice,)
+        case ReplyMode.TEXT:
+            return (written,)
+        case ReplyMode.BOTH:
+            return (voice, written)
+        case ReplyMode.MIRROR:
+            return (voice,) if came_as_voice else (written,)
+
+
+def _mode(persona: Persona, conversation: Conversation) -> ReplyMode:
+    if conversation.voice_on is None:
+        return persona.reply_mode
+    if not conversation.voice_on:
+        return ReplyMode.TEXT
+    return ReplyMode.BOTH if persona.reply_mode is ReplyMode.BOTH else ReplyMode.VOICE
+
+
+def _said(scene: _Scene, phrase: Phrase) -> Composition:
+    """One sentence of the bot's own, in writing."""
+    persona = scene.persona
+    return Composition(
+        parts=(Part(kind=PartKind.TEXT, text=say(phrase, persona.language, persona=persona.name)),),
+        aftermath=Aftermath(persona_id=persona.id, language=persona.language, fingerprint=scene.fingerprint),
+    )
+
+
+def _command(scene: _Scene) -> Command | None:
+    """The command this turn is: a single message, or at the end of a burst the answer to an open question."""
+    command = parse_command(
+        scene.burst.text if len(scene.messages) == 1 else scene.messages[-1].text,
+        scene.messages[-1].payload,
+        personas=choosing_words(scene.personas),
+        awaiting=scene.conversation.open_question(scene.now_ms),
+    )
+    if command is None or (len(scene.messages) > 1 and command.kind not in _ANY_TIME):
+        return None
+    return command
+
+
+def _remembered(conversation: Conversation) -> Conversation:
+    """What is stored with the turn: history has its own place."""
+    return replace(conversation, history=(), recent=())
+
+
+def _heard_text(transcript: bytes) -> str:
+    return str(orjson.loads(transcript)["text"])

@@ -1,0 +1,59 @@
+"""Workers tell that they live and how they are; web and operators read it. Short-lived keys, nothing more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+log = structlog.get_logger()
+
+EVERY_S = 3.0
+GONE_AFTER_S = 10.0
+
+
+class Heartbeats:
+    """Who lives. A worker's word is good for ten seconds."""
+
+    def __init__(self, redis: Redis, *, prefix: str = "{recado}") -> None:
+        self._redis = redis
+        self._prefix = f"{prefix}:worker:"
+        self._names = f"{prefix}:workers"
+
+    async def beat(self, worker: str, facts: dict[str, Any]) -> None:
+        """Say that `worker` lives, with `facts` anybody may see."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.set(self._prefix + worker, orjson.dumps(facts), px=int(GONE_AFTER_S * 1000))
+            pipe.sadd(self._names, worker)
+            pipe.expire(self._names, 86_400)
+            await pipe.execute()
+
+    async def leave(self, worker: str) -> None:
+        """Say that `worker` is gone."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.delete(self._prefix + worker)
+            pipe.srem(self._names, worker)
+            await pipe.execute()
+
+    async def living(self) -> list[dict[str, Any]]:
+        """The facts of every living worker."""
+        raw = await self._redis.smembers(self._names)  # type: ignore[misc] # redis-py types both its clients at once
+        names = sorted(name.decode() if isinstance(name, bytes) else name for name in raw)
+        if not names:
+            return []
+        values = await self._redis.mget([self._prefix + name for name in names])
+        return [{"worker": name, **orjson.loads(value)} for name, value in zip(names, values, strict=True) if value]
+
+    async def keep_beating(self, worker: str, facts: Callable[[], dict[str, Any]]) -> None:
+        """Beat until cancelled; a store that does not answer is waited for."""
+        while True:
+            try:
+                await self.beat(worker, facts())
+            except RedisError as error:
+                log.debug("no heartbeat", error=type(error).__name__)
+            await asyncio.sleep(EVERY_S)

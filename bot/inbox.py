@@ -1,0 +1,127 @@
+"""Makes what a channel read durable: messages into the mailbox, receipts to their turns. Answers nobody.
+
+One update that cannot be kept as it is (a damaged item) is counted and costs its neighbours nothing; a store that does
+not answer is InboxUnavailable, so that the channel delivers again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import assert_never
+
+import structlog
+
+from bot.burst import RECORDED_ONLY
+from bot.commands import CommandKind, parse_command
+from bot.mailbox import Effect, Incoming, Lane, Mailbox, MailboxError
+from bot.metrics import Metrics
+from bot.wire import dump_message
+from webhooks.contract import InboxUnavailable, curable_by_repair
+from webhooks.messages import AccountAlert, HumanEcho, InboundMessage, MessageKind, StatusKind, StatusUpdate, Update
+
+log = structlog.get_logger()
+
+
+class MailboxInbox:
+    """The Inbox of `webhooks.contract` on the durable mailbox."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        *,
+        metrics: Metrics,
+        takeover_s: float,
+        persona_words: Callable[[], Mapping[str, str]],
+    ) -> None:
+        self._mailbox = mailbox
+        self._metrics = metrics
+        self._takeover_s = takeover_s
+        self._persona_words = persona_words
+
+    async def accept(self, updates: Sequence[Update]) -> None:
+        """Return when all are durable; raises InboxUnavailable when one may not be."""
+        results = await asyncio.gather(*(self._keep(update) for update in updates), return_exceptions=True)
+        for result in results:
+            if isinstance(result, MailboxError):
+                raise InboxUnavailable("the store did not take a message") from result
+            if isinstance(result, BaseException):
+                self._metrics.errors.labels("VALIDATION").inc()
+                log.error("an update could not be kept", error=type(result).__name__, exc_info=result)
+
+    async def _keep(self, update: Update) -> None:
+        match update:
+            case InboundMessage():
+                await self._keep_message(update)
+            case StatusUpdate():
+                await self._keep_receipt(update)
+            case HumanEcho():
+                await self._keep_echo(update)
+            case AccountAlert():
+                self._metrics.alerts.labels("account").inc()
+                log.error("the channel reports trouble", codes=[fault.code for fault in update.faults])
+            case _:
+                assert_never(update)
+
+    async def _keep_message(self, message: InboundMessage) -> None:
+        effect = self._effect(message)
+        result = await self._mailbox.put(
+            Incoming(
+                channel=message.channel,
+                endpoint_id=message.endpoint_id,
+                message_id=message.message_id,
+                person=message.sender,
+                at_ms=message.at_ms,
+                payload=dump_message(message),
+                lane=Lane.FAST if effect in {Effect.COMMAND, Effect.STOP} else Lane.VOICE,
+                effect=effect,
+                target_id=message.target_id,
+                media=message.kind is MessageKind.AUDIO,
+            )
+        )
+        self._metrics.updates.labels("duplicate" if result.duplicate else "message", message.kind).inc()
+
+    def _effect(self, message: InboundMessage) -> Effect:
+        if message.kind is MessageKind.REVOKE:
+            return Effect.REVOKE
+        if message.kind in RECORDED_ONLY:
+            return Effect.RECORD
+        command = parse_command(message.text, message.payload, personas=self._persona_words())
+        if command is None or command.kind in {CommandKind.CONFIRM_DELETE, CommandKind.CANCEL_DELETE}:
+            return Effect.MESSAGE
+        return Effect.STOP if command.kind is CommandKind.STOP else Effect.COMMAND
+
+    async def _keep_receipt(self, update: StatusUpdate) -> None:
+        self._metrics.receipts.labels(update.status).inc()
+        fault = update.faults[0].code if update.faults else None
+        if update.status is StatusKind.FAILED:
+            self._metrics.failures.labels(str(fault)).inc()
+            log.warning("a send failed later", code=fault, callback=update.callback_data)
+        if update.callback_data is None:
+            self._metrics.updates.labels("receipt without callback", update.status).inc()
+            return
+        await self._mailbox.receipt(
+            endpoint_id=update.endpoint_id,
+            callback_data=update.callback_data,
+            status=update.status,
+            at_ms=update.at_ms,
+            message_id=update.message_id,
+            fault_code=fault,
+            curable=curable_by_repair(update.faults),
+        )
+
+    async def _keep_echo(self, echo: HumanEcho) -> None:
+        self._metrics.updates.labels("echo", "human").inc()
+        await self._mailbox.put(
+            Incoming(
+                channel=echo.channel,
+                endpoint_id=echo.endpoint_id,
+                message_id=echo.message_id,
+                person=echo.recipient,
+                at_ms=echo.at_ms,
+                payload=b"",
+                lane=Lane.FAST,
+                effect=Effect.TAKEOVER,
+                pause_s=self._takeover_s,
+            )
+        )

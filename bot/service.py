@@ -1,0 +1,441 @@
+"""Performs a turn's effects, and is the only file that does: asks `bot.turn` what is next, does it, reports it.
+
+Every event is durable before the next step. Whatever is unexpected ends at `TurnService.handle`: it is logged with the
+turn's id and costs the turn one attempt, never its neighbours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bot.composer import Composer, Composition, Silence
+from bot.conversation import Conversations
+from bot.mailbox import Claim, LeaseLost, Mailbox, TurnCancelled
+from bot.metrics import Metrics
+from bot.outbox import (
+    Accepted,
+    BlobLost,
+    NotTaken,
+    Part,
+    PartKind,
+    Refused,
+    SendStarted,
+    Spoken,
+    Unclear,
+    Uploaded,
+    VoiceGivenUp,
+)
+from bot.persona_store import Personas
+from bot.record import Aftermath, TurnRecord, dump_record, load_record
+from bot.turn import (
+    Cancelled,
+    Compose,
+    Composed,
+    Event,
+    Finish,
+    Outcome,
+    PartReceipt,
+    Send,
+    Silenced,
+    Speak,
+    Turn,
+    TurnLimits,
+    TurnState,
+    Upload,
+    Wait,
+    anything_sent,
+    apply,
+    heed_receipts,
+    next_step,
+    replay,
+    resume,
+    settle,
+)
+from bot.typing_indicator import Typing
+from tts.contract import BlobStore, VoiceNote
+from tts.errors import TtsError
+from tts.speaker import Speaker
+from webhooks import contract as channel_errors
+from webhooks.contract import AccountBlocked, Ambiguous, Channel, ChannelError, MediaRefused, NotSent, WindowClosed
+from webhooks.messages import Person
+
+log = structlog.get_logger()
+
+WINDOW_S = 24 * 3600
+TYPING_EVERY_S = 20.0
+HOLD_SENDING_S = 300.0
+OUTAGE_RETRY_S = 15.0
+
+
+class _HandBack(Exception):
+    """The turn cannot go on now; nobody is to blame. `delay_s` until it is looked at again."""
+
+    def __init__(self, delay_s: float, reason: str) -> None:
+        super().__init__(reason)
+        self.delay_s = delay_s
+
+
+class _TryAgain(Exception):
+    """A definite, retryable refusal: costs the turn one attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependencies:
+    """What a turn's effects need; all of it is built by the worker."""
+
+    mailbox: Mailbox
+    channel: Channel
+    speaker: Speaker
+    blobs: BlobStore
+    composer: Composer
+    conversations: Conversations
+    personas: Personas
+    metrics: Metrics
+    limits: TurnLimits
+    now_ms: Callable[[], int]
+
+
+class TurnService:
+    """Takes claims and brings each to its end, or to the next moment it can go on."""
+
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._d = dependencies
+
+    async def handle(self, claim: Claim) -> None:
+        """Work on one claim until it is done, waits, fails or is someone else's. Never raises but on cancellation."""
+        run = _Run(self._d, claim)
+        with structlog.contextvars.bound_contextvars(turn=claim.lease.turn_id):
+            self._d.metrics.active.inc()
+            try:
+                await run.go()
+            except LeaseLost:
+                log.warning("the lease went to another worker")
+            except asyncio.CancelledError:
+                # draining: hand back without using up an attempt; a send under way is ambiguous to the next owner
+                with contextlib.suppress(LeaseLost):
+                    await asyncio.shield(self._d.mailbox.defer(claim.lease, run.bytes(), 0, "draining"))
+                raise
+            except Exception as error:  # noqa: BLE001 - the task boundary of a turn
+                await self._failed(run, error)
+            finally:
+                self._d.metrics.active.dec()
+
+    async def _failed(self, run: _Run, error: Exception) -> None:
+        log.error("the turn failed", error=type(error).__name__, exc_info=error)
+        self._d.metrics.errors.labels("UNKNOWN").inc()
+        with contextlib.suppress(LeaseLost):
+            if await self._d.mailbox.fail(run.lease, run.bytes(), f"error: {type(error).__name__}"):
+                self._d.metrics.alerts.labels("dead_letter").inc()
+                self._d.metrics.turns.labels(Outcome.DEAD, "attempts").inc()
+
+
+class _Run:
+    """One owner's work on one turn."""
+
+    def __init__(self, dependencies: Dependencies, claim: Claim) -> None:
+        self._d = dependencies
+        self._claim = claim
+        self.lease = claim.lease
+        self._record = self._opened(claim)
+        self._typing = Typing(dependencies.channel, claim.endpoint_id, self._turn.quote)
+
+    def bytes(self) -> bytes:
+        """The record as it stands."""
+        return dump_record(self._record)
+
+    def _opened(self, claim: Claim) -> TurnRecord:
+        if claim.record is None:
+            return TurnRecord(
+                turn=Turn(
+                    id=claim.lease.turn_id,
+                    created_at_ms=claim.created_at_ms,
+                    newest_at_ms=claim.newest_inbound_ms,
+                    quote=claim.message_ids[-1] if claim.message_ids else None,
+                )
+            )
+        record = load_record(claim.record)
+        turn = resume(record.turn)
+        if turn.state is TurnState.CLOSED and turn.outcome is Outcome.DEAD and not claim.repair:
+            turn = replay(turn, now_ms=self._d.now_ms())
+        return replace(record, turn=turn)
+
+    @property
+    def _turn(self) -> Turn:
+        return self._record.turn
+
+    async def go(self) -> None:
+        """Step by step until the turn finishes or waits."""
+        receipts = tuple(
+            PartReceipt(
+                part=receipt.part,
+                attempt=receipt.attempt,
+                status=receipt.status,
+                curable=receipt.curable,
+                code=receipt.failed_code,
+                message_id=receipt.message_id,
+            )
+            for receipt in self._claim.receipts
+        )
+        self._record = replace(self._record, turn=heed_receipts(self._turn, receipts))
+        async with self._typing:
+            try:
+                while not await self._step():
+                    pass
+            except _HandBack as pause:
+                log.info("the turn waits", reason=str(pause), delay_s=round(pause.delay_s, 1))
+                await self._d.mailbox.defer(self.lease, self.bytes(), int(pause.delay_s * 1000), str(pause))
+            except _TryAgain as refusal:
+                if await self._d.mailbox.fail(self.lease, self.bytes(), str(refusal)):
+                    self._d.metrics.alerts.labels("dead_letter").inc()
+            except TurnCancelled as cancelled:
+                await self._cancel(str(cancelled))
+
+    async def _step(self) -> bool:
+        now_ms = self._d.now_ms()
+        last_ms = await self._d.mailbox.last_receipt_ms()
+        turn = settle(self._turn, now_ms=now_ms, limits=self._d.limits, last_receipt_ms=last_ms)
+        self._record = replace(self._record, turn=turn)
+        match next_step(turn, now_ms=now_ms, limits=self._d.limits):
+            case Compose():
+                await self._compose()
+            case Speak(index=index, deadline_s=deadline_s):
+                await self._speak(index, deadline_s)
+            case Upload(index=index):
+                await self._upload(index)
+            case Send(index=index):
+                await self._send(index)
+            case Wait(until_ms=until_ms, reason=reason):
+                raise _HandBack((until_ms - now_ms) / 1000, reason)
+            case Finish() as finish:
+                await self._finish(finish)
+                return True
+        return False
+
+    async def _happened(self, event: Event, *, sending: bool = False) -> None:
+        """Apply `event` and make it durable; fenced by the lease."""
+        self._record = replace(self._record, turn=apply(self._turn, event))
+        await self._d.mailbox.save(self.lease, self.bytes(), sending=sending)
+
+    # -- deciding -------------------------------------------------------------------------------------------------
+
+    async def _compose(self) -> None:
+        with self._timed("compose"):
+            composed = await self._d.composer.compose(self._claim, self._turn, at_work=self._typing.show)
+        match composed:
+            case Silence(reason=reason, aftermath=aftermath):
+                self._record = replace(self._record, aftermath=aftermath)
+                await self._happened(Silenced(reason))
+            case Composition(parts=parts, aftermath=aftermath):
+                self._record = replace(self._record, aftermath=aftermath)
+                await self._happened(Composed(parts))
+
+    # -- speaking -------------------------------------------------------------------------------------------------
+
+    async def _speak(self, index: int, deadline_s: float) -> None:
+        part = self._turn.parts[index]
+        self._typing.show()
+        try:
+            with self._timed("speak"):
+                note = await self._note(part, deadline_s)
+        except TtsError as error:
+            reason = type(error).__name__
+            log.warning("no voice, answering in text", reason=reason, error=str(error))
+            self._d.metrics.fallbacks.labels(reason).inc()
+            await self._happened(VoiceGivenUp(index, reason))
+            return
+        self._count_note(note)
+        blob_id = await self._d.blobs.put(note.data)
+        await self._happened(Spoken(index, blob_id, note.duration_s))
+
+    async def _note(self, part: Part, deadline_s: float) -> VoiceNote:
+        persona = await self._d.personas.get(self._record.aftermath.persona_id)
+        if persona is None:
+            raise TtsError("the persona of this turn no longer exists")
+        # a repair or a replayed turn has no voice deadline of its own; a fresh one is bounded by what is left of it
+        return await self._d.speaker.speak(
+            part.text,
+            persona.voice,
+            language=self._record.aftermath.language or persona.language,
+            max_spoken_s=persona.max_spoken_s,
+            deadline_s=deadline_s if deadline_s > 0 else self._d.limits.voice_deadline_s,
+            lexicon=persona.lexicon,
+        )
+
+    def _count_note(self, note: VoiceNote) -> None:
+        metrics = self._d.metrics
+        for attempt in note.attempts:
+            metrics.engine_attempts.labels(attempt.engine, attempt.outcome).inc()
+        metrics.engine_s.labels(note.engine).observe(note.timings.generate_s)
+        metrics.audio_s.labels(note.engine).inc(note.duration_s)
+        metrics.note_bytes.observe(len(note.data))
+        log.info(
+            "spoken",
+            engine=note.engine,
+            model=note.model,
+            voice=note.voice_id,
+            voice_version=note.voice_version,
+            segments=len(note.spoken),
+            audio_s=round(note.duration_s, 2),
+            note_bytes=len(note.data),
+            queue_s=round(note.timings.queue_s, 3),
+            generate_s=round(note.timings.generate_s, 3),
+            encode_s=round(note.timings.encode_s, 3),
+            truncated=note.truncated,
+        )
+
+    # -- sending --------------------------------------------------------------------------------------------------
+
+    async def _upload(self, index: int) -> None:
+        part = self._turn.parts[index]
+        try:
+            data = await self._d.blobs.get(part.blob_id)
+        except KeyError:
+            await self._happened(BlobLost(index))
+            return
+        try:
+            with self._timed("upload"):
+                media_id = await self._d.channel.upload_voice(self._claim.endpoint_id, data)
+        except channel_errors.Refused as error:
+            self._d.metrics.fallbacks.labels("upload refused").inc()
+            await self._happened(VoiceGivenUp(index, f"upload refused: {error.code}"))
+        except ChannelError as error:
+            await self._not_now(error)
+        else:
+            await self._happened(Uploaded(index, media_id))
+
+    async def _send(self, index: int) -> None:
+        if not await self._may_send():
+            return
+        await self._happened(SendStarted(index, self._d.now_ms()), sending=True)
+        part = self._turn.parts[index]
+        try:
+            with self._timed("send"):
+                message_id = await self._post(index, part)
+        except Ambiguous as error:
+            log.warning("no definite answer to a send", part=index, error=str(error))
+            await self._sent(part, "ambiguous", Unclear(index))
+        except WindowClosed as error:
+            await self._sent(part, "refused", Refused(index, f"window closed: {error.code}", media=False))
+        except channel_errors.Refused as error:
+            self._d.metrics.failures.labels(str(error.code)).inc()
+            media = isinstance(error, MediaRefused)
+            await self._sent(part, "refused", Refused(index, f"refused: {error.code}", media=media))
+        except ChannelError as error:
+            await self._sent(part, "not taken", NotTaken(index))
+            await self._not_now(error)
+        else:
+            await self._sent(part, "sent", Accepted(index, message_id))
+
+    async def _sent(self, part: Part, result: str, event: Event) -> None:
+        self._d.metrics.parts.labels(part.kind, result).inc()
+        await self._happened(event)
+
+    async def _may_send(self) -> bool:
+        """Held sending and a closed window are checked at the last moment before each POST."""
+        held_s = await self._d.mailbox.sending_held()
+        if held_s is not None:
+            raise _HandBack(held_s, "sending is held")
+        if self._d.now_ms() - self._claim.newest_inbound_ms <= WINDOW_S * 1000:
+            return True
+        ended = Finish(Outcome.UNDELIVERABLE, "window closed") if anything_sent(self._turn) else None
+        await self._happened(ended or Silenced("window closed"))
+        return False
+
+    async def _post(self, index: int, part: Part) -> str:
+        endpoint_id, channel = self._claim.endpoint_id, self._d.channel
+        to = Person(phone=self._claim.person.phone, user_id=self._claim.person.user_id)
+        quote = self._turn.quote if index == self._answer_index() else None
+        callback_data = self._turn.callback_data(index)
+        if part.menu is not None:
+            return await channel.send_menu(
+                endpoint_id, to, part.text, part.menu, quote=quote, callback_data=callback_data
+            )
+        if part.kind is PartKind.VOICE:
+            return await channel.send_voice(endpoint_id, to, part.media_id, quote=quote, callback_data=callback_data)
+        return await channel.send_text(endpoint_id, to, part.text, quote=quote, callback_data=callback_data)
+
+    def _answer_index(self) -> int:
+        """The part that quotes: the answer itself, which is the last (a disclosure goes before it)."""
+        return len(self._turn.parts) - 1
+
+    async def _not_now(self, error: ChannelError) -> None:
+        """Turn a channel's refusal into the right kind of waiting."""
+        if isinstance(error, AccountBlocked):
+            self._d.metrics.alerts.labels("account_blocked").inc()
+            log.error("sending is held: the account is blocked", code=error.code, error=str(error))
+            until_ms = self._d.now_ms() + int(HOLD_SENDING_S * 1000)
+            await self._d.mailbox.hold_sending(until_ms, f"account blocked: {error.code}")
+            raise _HandBack(HOLD_SENDING_S, "account blocked") from error
+        if isinstance(error, NotSent) and error.retry_after_s is not None:
+            raise _HandBack(error.retry_after_s, f"throttled: {error.code}") from error
+        if isinstance(error, NotSent) and error.code == 0:
+            raise _HandBack(OUTAGE_RETRY_S, "the channel cannot be reached") from error
+        raise _TryAgain(f"channel: {error.code}") from error
+
+    # -- ending ---------------------------------------------------------------------------------------------------
+
+    async def _finish(self, finish: Finish) -> None:
+        if self._turn.state is not TurnState.CLOSED:
+            self._record = replace(self._record, turn=apply(self._turn, finish))
+        outcome, reason = self._turn.outcome or finish.outcome, self._turn.reason
+        if outcome is Outcome.DEAD:
+            self._d.metrics.alerts.labels("dead_letter").inc()
+            await self._d.mailbox.bury(self.lease, self.bytes(), reason)
+        elif self._record.aftermath.erase and outcome is not Outcome.CANCELLED:
+            await self._erase()
+        else:
+            await self._remember(self._record.aftermath)
+            await self._d.mailbox.done(self.lease, self.bytes(), outcome)
+        self._d.metrics.turns.labels(outcome, _category(reason)).inc()
+        if outcome is Outcome.ANSWERED:
+            self._d.metrics.turn_s.observe(max(0, self._d.now_ms() - self._turn.newest_at_ms) / 1000)
+        log.info("the turn ended", outcome=outcome, reason=reason, parts=[part.state for part in self._turn.parts])
+
+    async def _remember(self, aftermath: Aftermath) -> None:
+        """Carry out what the turn changes; every step may be repeated after a crash."""
+        conversations, lease, person_id = self._d.conversations, self.lease, self._claim.person.id
+        if aftermath.conversation is not None:
+            await conversations.save(aftermath.conversation)
+            await conversations.remember(lease.conversation_id, aftermath.lines)
+        if aftermath.fingerprint:
+            await conversations.note_turn(
+                lease.conversation_id, at_ms=self._turn.newest_at_ms, fingerprint=aftermath.fingerprint
+            )
+        if aftermath.opt_out is not None:
+            await self._d.mailbox.set_opt_out(person_id, opted_out=aftermath.opt_out)
+        if aftermath.paused_until_ms is not None:
+            await self._d.mailbox.pause(lease.conversation_id, aftermath.paused_until_ms, aftermath.pause_reason)
+        if aftermath.alert:
+            log.warning("a human should look at this conversation", reason=aftermath.alert)
+            self._d.metrics.alerts.labels(aftermath.alert).inc()
+
+    async def _erase(self) -> None:
+        erased = await self._d.mailbox.erase(self._claim.person.id)
+        await self._d.conversations.erase(erased.conversation_ids)
+        for part in self._turn.parts:
+            if part.blob_id:
+                await self._d.blobs.delete(part.blob_id)
+        log.info("a person's data was erased")
+
+    async def _cancel(self, reason: str) -> None:
+        if self._turn.state is not TurnState.CLOSED:
+            self._record = replace(self._record, turn=apply(self._turn, Cancelled(reason)))
+        outcome = self._turn.outcome or Outcome.CANCELLED
+        await self._d.mailbox.done(self.lease, self.bytes(), outcome)
+        self._d.metrics.turns.labels(outcome, _category(self._turn.reason)).inc()
+        log.info("the turn was cancelled", reason=self._turn.reason)
+
+    @contextlib.contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        with self._d.metrics.stage_s.labels(stage).time():
+            yield
+
+
+def _category(reason: str) -> str:
+    """The part of a reason that is safe as a metric's label: without codes and names behind the colon."""
+    return reason.partition(":")[0]

@@ -1,0 +1,180 @@
+"""The web process: the receiver, health, readiness and metrics. The composition root of everything that listens.
+
+Ready means that the store accepts a write, nothing else: a receiver must never leave the balancer because a model is
+still loading. How the workers are is told beside it, from their heartbeats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+import structlog
+from aiohttp import web
+
+from bot.command_answers import choosing_words
+from bot.heartbeat import Heartbeats
+from bot.inbox import MailboxInbox
+from bot.installation import Installation, open_installation
+from bot.mailbox import MailboxError
+from bot.metrics import Metrics
+from bot.settings import Settings
+from webhooks.recording import FileRecording
+from webhooks.whatsapp.routes import PATH, ReceiverConfig, add_routes
+
+log = structlog.get_logger()
+
+INSTALLATION = web.AppKey("installation", Installation)
+METRICS = web.AppKey("metrics", Metrics)
+SETTINGS = web.AppKey("settings", Settings)
+
+PERSONA_REFRESH_S = 5.0
+QUEUE_REFRESH_S = 5.0
+SHUTDOWN_S = 10.0
+
+
+async def build_app(settings: Settings) -> web.Application:
+    """The web application, its store opened; the application closes it again."""
+    installation = await open_installation(settings, receiver=True)
+    metrics = Metrics()
+    app = web.Application(middlewares=[_timed(metrics)])
+    app[INSTALLATION], app[METRICS], app[SETTINGS] = installation, metrics, settings
+    words = _PersonaWords(installation)
+    inbox = MailboxInbox(
+        installation.mailbox,
+        metrics=metrics,
+        takeover_s=settings.takeover_minutes * 60,
+        persona_words=words.current,
+    )
+    add_routes(
+        app,
+        ReceiverConfig(
+            app_secrets=settings.whatsapp_app_secret,
+            verify_token=settings.whatsapp_verify_token,
+            phone_number_ids=frozenset(settings.whatsapp_phone_number_id),
+        ),
+        inbox,
+        recording=_recording(settings),
+        count=lambda event, kind: metrics.updates.labels(event, kind).inc(),
+    )
+    app.router.add_get("/health", _health)
+    app.router.add_get("/ready", _ready)
+    app.router.add_get("/metrics", _metrics)
+    app.cleanup_ctx.append(_background(words.refresh, PERSONA_REFRESH_S))
+    app.cleanup_ctx.append(_background(lambda: _watch_queue(app), QUEUE_REFRESH_S))
+    app.on_cleanup.append(_close)
+    return app
+
+
+def _recording(settings: Settings) -> FileRecording | None:
+    if settings.webhook_recording_hours <= 0:
+        return None
+    return FileRecording(settings.recado_data_dir / "recordings", max_age_s=settings.webhook_recording_hours * 3600)
+
+
+class _PersonaWords:
+    """Which words choose a persona, kept in memory so that the receiver's hot path asks no store for them."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._words: Mapping[str, str] = {}
+
+    def current(self) -> Mapping[str, str]:
+        return self._words
+
+    async def refresh(self) -> None:
+        self._words = choosing_words(await self._installation.personas.list())
+
+
+def _background(
+    work: Callable[[], Awaitable[None]], every_s: float
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    """Run `work` now and every `every_s` seconds while the application lives; failures are logged and retried."""
+
+    async def loop() -> None:
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - the boundary of a background task
+                log.warning("background work failed", error=type(error).__name__)
+            await asyncio.sleep(every_s)
+
+    async def context(_app: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(loop())
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    return context
+
+
+def _timed(metrics: Metrics) -> Callable[..., Awaitable[web.StreamResponse]]:
+    @web.middleware
+    async def timed(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if request.path != PATH:
+            return await handler(request)
+        began = time.perf_counter()
+        response = await handler(request)
+        metrics.ack_s.observe(time.perf_counter() - began)
+        metrics.webhooks.labels(str(response.status)).inc()
+        return response
+
+    return timed
+
+
+async def _health(_request: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"})
+
+
+async def _ready(request: web.Request) -> web.Response:
+    installation = request.app[INSTALLATION]
+    try:
+        async with asyncio.timeout(2):
+            await installation.mailbox.check_write()
+            workers = await Heartbeats(installation.redis).living()
+    except (MailboxError, TimeoutError) as error:
+        log.error("not ready: the store does not accept a write", error=type(error).__name__)
+        body = {"status": "unavailable", "reason": "The store does not accept a write. Is `recado store` running?"}
+        return web.json_response(body, status=503, headers={"Retry-After": "2"})
+    return web.json_response({"status": "ready", "workers": workers})
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    token = request.app[SETTINGS].metrics_token
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if token and not hmac.compare_digest(given.encode(), token.encode()):
+        return web.Response(status=401, text="Send the METRICS_TOKEN as a bearer token.\n")
+    body, content_type = request.app[METRICS].render()
+    return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+async def _watch_queue(app: web.Application) -> None:
+    depth = await app[INSTALLATION].mailbox.depth()
+    for name, value in depth.as_gauges().items():
+        app[METRICS].queue.labels(name).set(value)
+
+
+async def _close(app: web.Application) -> None:
+    await app[INSTALLATION].close()
+
+
+async def run_web(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; then stop listening and finish the requests in flight."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stopping.set)
+    runner = web.AppRunner(await build_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    await web.TCPSite(runner, settings.web_host, settings.web_port, backlog=1024).start()
+    log.info("listening", host=settings.web_host, port=settings.web_port)
+    await stopping.wait()
+    log.info("stopping: finishing requests in flight")
+    await runner.cleanup()

@@ -1,0 +1,201 @@
+"""The worker process: hears, speaks and sends. The composition root of everything that is slow or needs a GPU.
+
+Its own `/health`, `/ready` (warm) and `/metrics` stand on WORKER_HOST:WORKER_PORT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import structlog
+from aiohttp import web
+
+from bot.composer import Composer, HearingLimits
+from bot.dispatcher import Dispatcher, DispatchLimits
+from bot.heartbeat import Heartbeats
+from bot.installation import Installation, open_installation
+from bot.metrics import Metrics
+from bot.policy import Limits
+from bot.replies import build_replies
+from bot.service import Dependencies, TurnService
+from bot.settings import Settings
+from bot.turn import TurnLimits
+from tts.batching import BatchStats
+from tts.blobs import FolderBlobStore
+from tts.contract import Utterance
+from tts.hearing import build_transcriber
+from tts.settings import TtsSettings
+from tts.speaker import EngineStatus, build_speaker
+from webhooks.whatsapp.client import GraphConfig, WhatsAppClient
+
+log = structlog.get_logger()
+
+HUNG_EXIT_CODE = 70
+BLOB_SWEEP_S = 3600.0
+NOTE_KEPT_S = 24 * 3600.0
+
+
+async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
+    """Run until SIGTERM or SIGINT, then drain."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stopping.set)
+    installation = await open_installation(settings, receiver=False)
+    metrics = Metrics()
+    speaker = build_speaker(tts_settings, on_hung=_end_hung, on_batch=_batch_counter(metrics))
+    transcriber = build_transcriber(tts_settings)
+    blobs = FolderBlobStore(settings.recado_data_dir / "notes")
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    async with httpx.AsyncClient(http2=False) as http:
+        channel = WhatsAppClient(http, _graph(settings))
+        composer = Composer(
+            channel=channel,
+            transcriber=transcriber,
+            replies=build_replies(settings, http),
+            personas=installation.personas,
+            conversations=installation.conversations,
+            mailbox=installation.mailbox,
+            metrics=metrics,
+            limits=_policy(settings),
+            hearing=HearingLimits(max_bytes=settings.audio_max_bytes),
+            now_ms=_now_ms,
+        )
+        service = TurnService(
+            Dependencies(
+                mailbox=installation.mailbox,
+                channel=channel,
+                speaker=speaker,
+                blobs=blobs,
+                composer=composer,
+                conversations=installation.conversations,
+                personas=installation.personas,
+                metrics=metrics,
+                limits=TurnLimits(voice_deadline_s=settings.voice_deadline_s, stale_after_s=settings.stale_after_s),
+                now_ms=_now_ms,
+            )
+        )
+        dispatcher = Dispatcher(
+            installation.mailbox,
+            service,
+            consumer=name,
+            limits=DispatchLimits(slots=settings.worker_slots, lease_s=settings.lease_s, drain_s=settings.drain_s),
+            metrics=metrics,
+        )
+        condition = _Condition(installation, dispatcher, speaker_status=speaker.status)
+        runner = await _serve(settings, condition, metrics)
+        beating = asyncio.create_task(Heartbeats(installation.redis).keep_beating(name, condition.facts))
+        sweeping = asyncio.create_task(_sweep(blobs, settings))
+        try:
+            await installation.personas.seed_if_empty()
+            await asyncio.gather(speaker.start(_report), transcriber.start())
+            await dispatcher.start()
+            condition.warm = True
+            log.info("ready", worker=name)
+            await stopping.wait()
+            condition.warm = False
+            await dispatcher.drain()
+        finally:
+            beating.cancel()
+            sweeping.cancel()
+            await asyncio.gather(beating, sweeping, return_exceptions=True)
+            await Heartbeats(installation.redis).leave(name)
+            await runner.cleanup()
+            await speaker.close()
+            await transcriber.close()
+            await installation.close()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _graph(settings: Settings) -> GraphConfig:
+    return GraphConfig(
+        base_url=settings.whatsapp_api_url,
+        version=settings.whatsapp_api_version,
+        access_token=settings.whatsapp_access_token,
+        sends_per_second=settings.send_per_second,
+    )
+
+
+def _policy(settings: Settings) -> Limits:
+    return Limits(
+        allowed_countries=frozenset(settings.allowed_countries),
+        allow_unknown_country=settings.allow_unknown_country,
+        rate_per_minute=settings.rate_limit_per_minute,
+        quota_per_day=settings.quota_per_day,
+        stale_after_s=settings.stale_after_s,
+        takeover_s=settings.takeover_minutes * 60,
+    )
+
+
+def _report(status: EngineStatus) -> None:
+    log.info("engine", name=status.name, state=status.state, model=status.model, reason=status.reason)
+
+
+def _batch_counter(metrics: Metrics) -> Any:
+    def count(stats: BatchStats) -> None:
+        metrics.batch_fill.labels(stats.engine).observe(stats.size)
+        metrics.queue.labels(f"engine {stats.engine}").set(stats.queue_depth)
+
+    return count
+
+
+def _end_hung(engine: str, suspects: Sequence[Utterance]) -> None:
+    """A hung kernel cannot be cancelled: stop renewing by ending; the turns come back and run alone."""
+    log.critical("the engine hangs, ending the process", engine=engine, suspects=len(suspects))
+    os._exit(HUNG_EXIT_CODE)
+
+
+async def _sweep(blobs: FolderBlobStore, settings: Settings) -> None:
+    """Forget notes a day after they were made; the last of a conversation is made again when it is asked for."""
+    while True:
+        gone = await blobs.sweep(older_than_s=NOTE_KEPT_S, keep=frozenset())
+        if gone:
+            log.info("old notes swept", count=gone)
+        await asyncio.sleep(BLOB_SWEEP_S)
+
+
+class _Condition:
+    """How this worker is, for `/ready` and its heartbeat."""
+
+    def __init__(self, installation: Installation, dispatcher: Dispatcher, *, speaker_status: Any) -> None:
+        self._installation = installation
+        self._dispatcher = dispatcher
+        self._speaker_status = speaker_status
+        self.warm = False
+
+    def facts(self) -> dict[str, Any]:
+        engines = {status.name: str(status.state) for status in self._speaker_status()}
+        return {"ready": self.warm, "active": self._dispatcher.active, "engines": engines}
+
+
+async def _serve(settings: Settings, condition: _Condition, metrics: Metrics) -> web.AppRunner:
+    async def health(_request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def ready(_request: web.Request) -> web.Response:
+        facts = condition.facts()
+        return web.json_response(facts, status=200 if facts["ready"] else 503)
+
+    async def exposition(_request: web.Request) -> web.Response:
+        body, content_type = metrics.render()
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    app = web.Application()
+    app.router.add_get("/health", health)
+    app.router.add_get("/ready", ready)
+    app.router.add_get("/metrics", exposition)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, settings.worker_host, settings.worker_port).start()
+    return runner
