@@ -89,7 +89,7 @@ class Conversations:
     async def load(self, conversation_id: str, *, person_id: str, endpoint_id: str) -> Conversation:
         """What is known; a conversation nobody knows yet is an empty one."""
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hgetall(self._key(conversation_id))
+            pipe.hgetall(self._key(conversation_id, "facts"))
             pipe.hgetall(self._key(conversation_id, "pause"))
             pipe.lrange(self._key(conversation_id, "history"), 0, -1)
             pipe.lrange(self._key(conversation_id, "recent"), 0, -1)
@@ -124,7 +124,7 @@ class Conversations:
             "awaiting": conversation.awaiting,
             "awaiting_until_ms": _text(conversation.awaiting_until_ms),
         }
-        key = self._key(conversation.id)
+        key = self._key(conversation.id, "facts")
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(key, mapping=fields)
             pipe.expire(key, self._ttl_s)
@@ -139,7 +139,7 @@ class Conversations:
             pipe.lpush(key, *(orjson.dumps(line) for line in lines))
             pipe.ltrim(key, 0, KEPT_LINES - 1)
             pipe.expire(key, self._ttl_s)
-            pipe.expire(self._key(conversation_id), self._ttl_s)
+            pipe.expire(self._key(conversation_id, "facts"), self._ttl_s)
             await pipe.execute()
 
     async def note_turn(self, conversation_id: str, *, at_ms: int, fingerprint: str) -> None:
@@ -177,13 +177,13 @@ class Conversations:
 
     async def erase(self, conversation_ids: Iterable[str]) -> None:
         """Forget these conversations entirely. Counters carry no content and end by themselves within two days."""
-        parts = ("", "history", "recent", "pause")
+        parts = ("facts", "history", "recent", "pause")
         keys = [self._key(one, part) for one in conversation_ids for part in parts]
         if keys:
             await self._redis.delete(*keys)
 
-    def _key(self, conversation_id: str, part: str = "") -> str:
-        return f"{self._prefix}:conversation:{conversation_id}" + (f":{part}" if part else "")
+    def _key(self, conversation_id: str, part: str) -> str:
+        return f"{self._prefix}:memory:{conversation_id}:{part}"
 
 
 def _decoded(fields: dict[Any, Any]) -> dict[str, str]:

@@ -49,20 +49,20 @@ class PauseReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the installation allows. Empty `countries` means all; percentages are 0..100."""
+    """What the installation allows. Empty `allowed_countries` means all; percentages are 0..100."""
 
-    countries: frozenset[str] = frozenset()  # ISO 3166 alpha-2, upper case
-    allow_without_phone: bool = True
+    allowed_countries: frozenset[str] = frozenset()  # ISO 3166 alpha-2, upper case
+    allow_unknown_country: bool = True
     window_s: float = 24 * 3600
-    pause_s: float = 30 * 60
+    takeover_s: float = 30 * 60
     loop_turns: int = 10  # more than this many within loop_window_s
     loop_window_s: float = 120
     loop_similar: int = 3  # this many in a row, the present one included
     loop_similar_percent: float = 90
     loop_similar_min_chars: int = 12  # shorter ones ("mais uma", "kkkk") people do repeat
-    turns_per_minute: int = 20
-    turns_per_day: int = 300
-    too_old_s: float = 3600
+    rate_per_minute: int = 20
+    quota_per_day: int = 300
+    stale_after_s: float = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,16 +185,16 @@ def _by_command(facts: Facts, limits: Limits) -> Decision | None:
 
 
 def _protected(facts: Facts, limits: Limits) -> Decision | None:
-    if facts.now_ms - facts.turn_at_ms > limits.too_old_s * 1000:
+    if facts.now_ms - facts.turn_at_ms > limits.stale_after_s * 1000:
         return Notice(kind=NoticeKind.TOO_OLD)
     if is_loop(facts.recent, now_ms=facts.now_ms, fingerprint=facts.fingerprint, limits=limits):
         return _pause(PauseReason.LOOP, facts, limits)
     # The counts are exact and count a turn once, so the first one over the limit is the one that is told.
-    if facts.in_day > limits.turns_per_day:
-        first = facts.in_day == limits.turns_per_day + 1
+    if facts.in_day > limits.quota_per_day:
+        first = facts.in_day == limits.quota_per_day + 1
         return Notice(kind=NoticeKind.QUOTA_REACHED) if first else Silent(reason=SilentReason.QUOTA_REACHED)
-    if facts.in_minute > limits.turns_per_minute:
-        first = facts.in_minute == limits.turns_per_minute + 1
+    if facts.in_minute > limits.rate_per_minute:
+        first = facts.in_minute == limits.rate_per_minute + 1
         return Notice(kind=NoticeKind.RATE_LIMITED) if first else Silent(reason=SilentReason.RATE_LIMITED)
     return None
 
@@ -204,13 +204,13 @@ def _answer(facts: Facts) -> Answer:
 
 
 def _pause(reason: PauseReason, facts: Facts, limits: Limits) -> Pause:
-    return Pause(reason=reason, until_ms=facts.now_ms + round(limits.pause_s * 1000))
+    return Pause(reason=reason, until_ms=facts.now_ms + round(limits.takeover_s * 1000))
 
 
 def _country_allowed(phone: str | None, limits: Limits) -> bool:
     if not phone:
-        return limits.allow_without_phone
-    return not limits.countries or country_of(phone) in limits.countries
+        return limits.allow_unknown_country
+    return not limits.allowed_countries or country_of(phone) in limits.allowed_countries
 
 
 def _is(command: Command | None, kind: CommandKind) -> bool:

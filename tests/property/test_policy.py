@@ -28,10 +28,10 @@ facts = st.builds(
 )
 limits = st.builds(
     Limits,
-    countries=st.frozensets(st.sampled_from(["BR", "US", "DE"])),
-    allow_without_phone=st.booleans(),
+    allowed_countries=st.frozensets(st.sampled_from(["BR", "US", "DE"])),
+    allow_unknown_country=st.booleans(),
     loop_turns=st.integers(1, 12),
-    turns_per_minute=st.integers(1, 30),
+    rate_per_minute=st.integers(1, 30),
 )
 
 

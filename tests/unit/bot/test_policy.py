@@ -88,13 +88,13 @@ def test_start_wakes_the_bot_after_an_opt_out() -> None:
     ],
 )
 def test_only_allowed_countries_are_answered(countries: frozenset[str], phone: str, *, answered: bool) -> None:
-    found = decided(Limits(countries=countries), phone=phone)
+    found = decided(Limits(allowed_countries=countries), phone=phone)
     assert found == (Answer(disclose=False) if answered else Silent(reason=SilentReason.COUNTRY))
 
 
 @pytest.mark.parametrize("allowed", [True, False])
 def test_a_setting_decides_about_people_without_a_number(*, allowed: bool) -> None:
-    found = decided(Limits(countries=frozenset({"BR"}), allow_without_phone=allowed), phone=None)
+    found = decided(Limits(allowed_countries=frozenset({"BR"}), allow_unknown_country=allowed), phone=None)
     assert isinstance(found, Answer) is allowed
 
 
