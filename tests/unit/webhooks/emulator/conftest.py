@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+import av
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -140,6 +141,30 @@ class Bench:
 def note() -> bytes:
     """A small, proper voice note."""
     return to_voice_note(tone())
+
+
+@pytest.fixture(scope="session")
+def recording() -> bytes:
+    """What a browser without Opus would upload."""
+    return tone()
+
+
+@pytest.fixture(scope="session")
+def empty_recording() -> bytes:
+    """A WAV with a header and nothing else."""
+    return tone(seconds=0)
+
+
+@pytest.fixture(scope="session")
+def stereo_note() -> bytes:
+    """Ogg/Opus as a careless encoder makes it."""
+    sink = io.BytesIO()
+    with av.open(io.BytesIO(tone(channels=2, rate_hz=48_000))) as source, av.open(sink, "w", format="ogg") as target:
+        stream = target.add_stream("libopus", rate=48_000, layout="stereo")
+        for frame in source.decode(audio=0):
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
+    return sink.getvalue()
 
 
 @pytest.fixture
