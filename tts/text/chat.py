@@ -11,17 +11,17 @@ import emoji
 
 from tts.text.languages.base import Language
 from tts.text.notes import Note
-from tts.text.rules import capitalised, compiled
+from tts.text.rules import compiled
 
 _TLD = (
     "com|org|net|gov|edu|mil|info|biz|app|dev|io|ai|co|me|tv|br|pt|us|uk|ca|au|eu|de|fr|es|it|jp|kr|cn|ru|ly|gl|gg|to|"
     "link|shop|store|online|site|tech|cloud|blog|news"
 )
 _HOST = rf"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:{_TLD})"
-_EMAIL = re.compile(rf"(?<![\w.+-])(?:mailto:)?([a-z0-9][\w.+-]*)@({_HOST})(?![\w-])", re.I)
-_URL = re.compile(r"\b(?:https?|ftp)://(?:[^\s/@]*@)?([^\s/?#:()<>\"',]+)(?::\d+)?([/?#][^\s<>\"]*)?", re.I)
-_BARE_HOST = re.compile(rf"(?<![\w.@/-])({_HOST})(?![\w@-])(?::\d+)?(/[^\s<>\"]*)?", re.I)
-_HANDLE = re.compile(r"(?<![\w@])@(?=\w)")
+_EMAIL = re.compile(rf"(?<![\w.+-])(?:mailto:)?([a-z0-9][\w.+-]*)@({_HOST})(?![\w-])", re.IGNORECASE)
+_URL = re.compile(r"\b(?:https?|ftp)://(?:[^\s/@]*@)?([^\s/?#:()<>\"',]+)(?::\d+)?([/?#][^\s<>\"]*)?", re.IGNORECASE)
+_BARE_HOST = re.compile(rf"(?<![\w.@/-])({_HOST})(?![\w@-])(?::\d+)?(/[^\s<>\"]*)?", re.IGNORECASE)
+_HANDLE = re.compile(r"(?<![\w@])@(\w(?:[\w.]*\w)?)")
 _HASHTAG = re.compile(r"(?<![\w#&])#(?=[^\W\d_])(\w+)")
 _CAMEL = re.compile(r"(?<=[a-zà-ÿ0-9])(?=[A-ZÀ-Þ])")
 _EMOTICON = re.compile(
@@ -29,7 +29,7 @@ _EMOTICON = re.compile(
     r">[_.]<|:v|\\o/|¯\\_\(ツ\)_/¯)(?![\w])"
 )
 _ACTION = re.compile(r"\*([^*\n]{1,80})\*|\(([^()\n]{1,40})\)|\[([^\[\]\n]{1,40})\]")
-_DRAWN_OUT = re.compile(r"(?<!\d)([a-zà-ÿ])\1{2,}([a-zà-ÿ]?)")
+_DRAWN_OUT = re.compile(r"(?<!\d)([a-zà-ÿ]|(?<=[A-ZÀ-Þ])[ABD-HJKN-UWYZÀ-Þ])\1{2,}([a-zà-ÿ]?)")
 _TRAILING = ".,;:!?)]'\"*"
 
 
@@ -55,7 +55,7 @@ def say_links(text: str, language: Language) -> tuple[str, tuple[Note, ...]]:
     text = _EMAIL.sub(address, text)
     text = _URL.sub(domain, text)
     text = _BARE_HOST.sub(domain, text)
-    text = _HANDLE.sub(f"{language.words_for['@']} ", text)
+    text = _HANDLE.sub(lambda m: f"{language.words_for['@']} {_signs(m[1], language)}", text)
     text = _HASHTAG.sub(lambda m: f"{language.words_for['#']} " + _CAMEL.sub(" ", m[1].replace("_", " ")), text)
     return text, tuple(dict.fromkeys(notes))
 
@@ -103,12 +103,12 @@ def laugh(text: str, language: Language) -> str:
     if not language.laughter:
         return text
     one = rf"(?:{language.laughter}|{re.escape(language.laugh)})"
-    run = compiled(rf"([.,;:!?…]*)\s*(?<![\w@#./-]){one}(?:[\s,]+{one})*(?![\w@-])\s*([.,;:!?…]*)")
+    run = compiled(rf"([.,;:!?…]*)\s*(?<![\w@#./-]){one}(?:[^\w.!?;:]+{one})*(?![\w@-])\s*([.,;:!?…]*)")
 
     def say(match: re.Match[str]) -> str:
         before, after = match.groups()
-        opens = not match.string[: match.start()].strip() or before[-1:] in set(".!?…")
-        spoken = capitalised(language.laugh) if opens else language.laugh
+        opens = re.search(r"\w", match.string[: match.start()]) is None or before[-1:] in set(".!?…")
+        spoken = language.laugh
         lead = f"{before} " if before else (" " if opens else ", ")
         rest = match.string[match.end() :].lstrip()
         if after or not rest:
@@ -120,6 +120,7 @@ def laugh(text: str, language: Language) -> str:
 
 def shorten_elongation(text: str, language: Language) -> str:
     """Drawn-out words as they are spelled ("siiiim" → "sim"): voices stumble over letters three times in a row."""
-    if language.doubled is None:
+    doubled = language.doubled
+    if doubled is None:
         return text
-    return _DRAWN_OUT.sub(lambda m: m[1] * (2 if m[1] in language.doubled and m[2] else 1) + m[2], text)
+    return _DRAWN_OUT.sub(lambda m: m[1] * (2 if m[1].lower() in doubled and m[2] else 1) + m[2], text)

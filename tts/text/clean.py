@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_SPECIAL_TOKEN = re.compile(r"<\|[^|<>\n]{0,40}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(think)>.*?(?:</\1>|\Z)", re.S | re.I)
-_LINE_BREAK_TAG = re.compile(r"<(?:br|/p|/div|/li)\b[^<>\n]{0,80}>", re.I)
-_TAG = re.compile(r"</?[a-z][a-z0-9-]*(?:\s[^<>\n]{0,200})?/?>", re.I)
+_SPECIAL_TOKEN = re.compile(
+    r"<\|[^|<>\n]{0,40}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(think)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE
+)
+_LINE_BREAK_TAG = re.compile(r"<(?:br|/p|/div|/li)\b[^<>\n]{0,80}>", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-z][a-z0-9-]*(?:\s[^<>\n]{0,200})?/?>", re.IGNORECASE)
 _KEYCAP = re.compile(r"([0-9#*])\ufe0f?\u20e3")
 _ONE_FORM = str.maketrans(
     {

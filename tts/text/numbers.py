@@ -10,10 +10,11 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Self
+from typing import Final, Self
 
 from unicode_rbnf import FormatPurpose, RbnfEngine
 
+FRACTION: Final = r"(?<![\d.,/])(?:(?P<whole>\d{1,4})\s)?(?P<over>\d{1,3})/(?P<under>\d{1,3})(?![\d/]|[.,]\d)"
 _UNSPOKEN_FROM = 10**15  # CLDR's Portuguese ends at 10**18, and nobody follows so long a number by ear
 
 

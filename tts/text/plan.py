@@ -10,6 +10,7 @@ A plan has one language, its own: words of another language are spoken with its 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,11 +28,14 @@ from tts.text.notes import REFUSED_WHEN_STRICT, Note
 from tts.text.numbers import cardinal
 from tts.text.residue import keep_speakable
 from tts.text.rules import Rule, apply_rules, capitalised
-from tts.text.sentences import Piece, cut_to, merge, pieces
+from tts.text.sentences import Piece, cut_to, has_word, merge, pieces
 
 MAX_REPLY_CHARS = 4096
 MAX_SEGMENT_CHARS = 500
 LONG_SEGMENT_CHARS = 300
+LEAST_SEGMENT_CHARS = 40
+_MOST_ROUNDS = 3
+_SENTENCE_START = re.compile(r"(?:^|(?<=[.!?] ))[a-zà-ÿ](?![A-Z])")
 
 
 class PlanMode(StrEnum):
@@ -86,13 +90,13 @@ def plan_utterance(
     """Plan how `text` is spoken in `language` (a BCP-47 tag; pt-BR and en are complete, others safe).
 
     `lexicon` maps written words to spoken ones. `max_spoken_s` cuts at a sentence. Segments hold at most
-    `max_segment_chars`, never more than 500. Raises BadText, with the cure, for a text over 4096 characters or without
-    a speakable word, and in strict mode for one that would lose words.
+    `max_segment_chars`, which is taken as 40 to 500. Raises BadText, naming the cure, for a text over 4096 characters
+    or without a speakable word, and in strict mode for one that would lose words.
     """
     if len(text) > MAX_REPLY_CHARS:
         raise BadText(f"the text has {len(text)} characters; shorten or split it to at most {MAX_REPLY_CHARS}")
     rules, tag = language_for(language), canonical_tag(language)
-    max_chars = max(1, min(max_segment_chars, MAX_SEGMENT_CHARS))
+    max_chars = max(LEAST_SEGMENT_CHARS, min(max_segment_chars, MAX_SEGMENT_CHARS))
     spoken, notes = _speakable_blocks(text, rules, lexicon)
     if mode is PlanMode.STRICT and (refused := [note for note in notes if note in REFUSED_WHEN_STRICT]):
         raise BadText("; ".join(refused))
@@ -133,7 +137,7 @@ def _speakable_blocks(text: str, language: Language, lexicon: Mapping[str, str])
     for block in blocks:
         words, lost = _speak(block, language, before, after)
         notes += lost
-        if any(character.isalnum() for character in words):
+        if has_word(words):
             spoken.append(words)
     return spoken, list(dict.fromkeys(notes))
 
@@ -144,12 +148,28 @@ def _speak(
     text, links = say_links(apply_rules(block.text, before), language)
     text, emoji = drop_emoji(text)
     text, actions = play_actions(text, language)
-    text = shorten_elongation(laugh(join_lines(text), language), language)
-    text = apply_rules(text, language.rules)
-    text, sieved = keep_speakable(apply_rules(text, after), language)
+    text, sieved = _expand(join_lines(text), language)
+    text, _ = keep_speakable(apply_rules(text, after), language)
     if block.number is not None and text:
         text = f"{capitalised(cardinal(block.number, language.code))}, {text}"
+    if language.complete:
+        text = _SENTENCE_START.sub(lambda match: match.group().upper(), text)
     return _ended(text), (*links, *emoji, *actions, *sieved)
+
+
+def _expand(text: str, language: Language) -> tuple[str, tuple[Note, ...]]:
+    """Run the rules until they leave the text alone: what one has parted ("5vc") is another's to say."""
+    spoken, lost = _expand_once(text, language)
+    for _ in range(_MOST_ROUNDS):
+        before, spoken = spoken, _expand_once(spoken, language)[0]
+        if spoken == before:
+            break
+    return spoken, lost
+
+
+def _expand_once(text: str, language: Language) -> tuple[str, tuple[Note, ...]]:
+    text = shorten_elongation(laugh(text, language), language)
+    return keep_speakable(apply_rules(_ended(text), language.rules), language)
 
 
 def _ended(text: str) -> str:

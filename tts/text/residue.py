@@ -8,13 +8,13 @@ import unicodedata
 from tts.text.languages.base import Language
 from tts.text.notes import Note
 
-_PUNCTUATION = frozenset(".,;:!?'-")
+_PUNCTUATION = frozenset(".,;:!?…'-")
 _PAUSES = str.maketrans(
     {"(": ",", ")": ",", "[": ",", "]": ",", "{": ",", "}": ",", "–": ",", "—": ",", "|": ",", "\n": " "}
     | {"。": ".", "！": "!", "？": "?", "，": ",", "、": ",", "；": ";", "：": ":", "·": " ", "•": ","}
 )
 _EASTERN = frozenset("。！？，、；：・「」『』")
-_QUIET = frozenset("\"*_~`\\^<>“”#/")  # dropped without a word lost
+_QUIET = frozenset('"*_~`\\^<>“”#/')  # dropped without a word lost
 _SIGNS_OF_OTHERS = frozenset("%€$£¥&@+=/°ºª¿¡")
 
 
@@ -22,12 +22,10 @@ def keep_speakable(text: str, language: Language) -> tuple[str, tuple[Note, ...]
     """The text with foreign letters and wordless signs gone, and pauses written the way voices understand."""
     notes: set[Note] = set()
     eastern = language.code in {"zh", "ja", "ko"}
-    complete = language.doubled is not None
+    extra = frozenset() if language.complete else _SIGNS_OF_OTHERS | (_EASTERN if eastern else frozenset())
     kept: list[str] = []
     for character in text if eastern else text.translate(_PAUSES):
-        if _passes(character, language) or (eastern and character in _EASTERN):
-            kept.append(character)
-        elif not complete and character in _SIGNS_OF_OTHERS:
+        if _passes(character, language) or character in extra:
             kept.append(character)
         else:
             kept.append(" ")
@@ -53,7 +51,7 @@ def _passes(character: str, language: Language) -> bool:
 
 _TIDY = (
     (re.compile(r"\s+"), " "),
-    (re.compile(r"(?<![^\W\d_])['-]+|['-]+(?![^\W\d_])"), " "),  # hyphens and apostrophes live inside words
+    (re.compile(r"(?<![^\W_])['-]+(?!\d)|['-]+(?![^\W_])"), " "),  # hyphens and apostrophes live inside words
     (re.compile(r"\s+([.,;:!?])"), r"\1"),
     (re.compile(r"\.{2,}"), "…"),
     (re.compile(r"[,;:]+(?=[.!?…])|(?<=[.!?…])[,;:]+"), ""),
@@ -61,7 +59,7 @@ _TIDY = (
     (re.compile(r"…[.…]*|\.+…"), "…"),
     (re.compile(r"([.!?])[.!?…]*"), r"\1"),
     (re.compile(r"([,;:])(?=[^\W\d_])"), r"\1 "),
-    (re.compile(r"(?<=[^\W\d_]{2}[.!?…])(?=[^\W\d_])"), " "),
+    (re.compile(r"(?<=[^\W\d_][.!?…])(?=[^\W\d_])"), " "),
     (re.compile(r"^[\s.,;:!?…-]+"), ""),
     (re.compile(r"\s+"), " "),
 )

@@ -34,7 +34,12 @@ def rule(name: str, pattern: str, say: Say | str, *, ignore_case: bool = True) -
 
 
 def table_rule(
-    name: str, table: Mapping[str, str], *, before: str = r"(?<![\w@#])", after: str = r"(?!\w)", match_case: bool = False
+    name: str,
+    table: Mapping[str, str],
+    *,
+    before: str = r"(?<![\w@#])",
+    after: str = r"(?!\w)",
+    match_case: bool = False,
 ) -> Rule:
     """A rule for a table of written → spoken forms, longest first; a capital first letter is kept."""
     lookup = dict(table) if match_case else {key.lower(): value for key, value in table.items()}

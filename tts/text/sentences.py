@@ -35,13 +35,18 @@ class Piece:
     ends_block: bool = False
 
 
+def has_word(text: str) -> bool:
+    """Whether there is anything in it to say."""
+    return any(character.isalnum() for character in text)
+
+
 def sentences(block: str) -> list[str]:
     """The block's sentences; an initial ("J. Silva") ends none."""
     found: list[str] = []
     for part in _BOUNDARY.split(block):
         if found and _INITIAL.search(found[-1]):
             found[-1] += f" {part}"
-        elif part.strip():
+        elif has_word(part):
             found.append(part.strip())
     return found
 
@@ -67,7 +72,7 @@ def _part(sentence: str, language: Language, max_chars: int) -> Iterator[str]:
     if len(sentence) <= max_chars and expected_duration_s(sentence, language.code) <= LONG_SENTENCE_S:
         yield sentence
         return
-    clauses = [clause for clause in _CLAUSE.split(sentence) if clause]
+    clauses = [clause for clause in _CLAUSE.split(sentence) if has_word(clause)]
     glue = "" if language.code in {"zh", "ja"} else " "
     for clause in _fill(clauses, glue, language, max_chars):
         if len(clause) <= max_chars:
@@ -107,6 +112,8 @@ def _by_words(run: str, max_chars: int) -> Iterator[str]:
     for word in run.split():
         for chunk in (word[at : at + max_chars] for at in range(0, len(word), max_chars)):
             joined = f"{current} {chunk}" if current else chunk
+            if not has_word(chunk):
+                continue  # a mark that fell off the end of an over-long word
             if len(joined) > max_chars:
                 yield current
                 current = chunk
@@ -155,11 +162,11 @@ def cut_to(found: list[Piece], language: Language, max_spoken_s: float) -> tuple
 
 
 def _shortened(piece: Piece, language: Language, max_spoken_s: float) -> Piece:
-    for parts, glue in ((_CLAUSE.split(piece.text), " "), (piece.text.split(), " "), (list(piece.text), "")):
-        for count in range(len(parts) - 1, 0, -1):
-            text = glue.join(parts[:count]).rstrip(" ,;:、，；") + "."
-            if expected_duration_s(text, language.code) <= max_spoken_s or (glue == "" and count == 1):
-                return replace(piece, text=text)
-        if len(parts) > 1 and glue == " " and parts == piece.text.split():
-            break  # one word is the least there is to say
-    return replace(piece, text=piece.text.split()[0].rstrip(",;:…") + ".")
+    """The longest beginning that fits, ending at a clause or else at a word; one word when nothing fits."""
+    words = piece.text.split()
+    by_words = [" ".join(words[:count]) for count in range(len(words), 0, -1)]
+    by_clauses = [text for text in by_words if text[-1] in ",;:、，；"]
+    speakable = [text for text in (*by_clauses, *by_words) if has_word(text)]
+    fits = (text for text in speakable if expected_duration_s(text, language.code) <= max_spoken_s)
+    text = next(fits, speakable[-1])
+    return replace(piece, text=text.rstrip(" .,;:!?…、，；。") + ".", pause_after_ms=0)

@@ -18,7 +18,7 @@ def language_for(tag: str) -> Language:
 
 
 def canonical_tag(tag: str) -> str:
-    """ "pt_br" and "pt" → "pt-BR", "en-US" → "en"; other tags as given."""
+    """The tag engines know: "pt_br" and "pt" → "pt-BR", "en-US" → "en"; other tags as given."""
     return _TAGS.get(_code(tag), tag.strip())
 
 

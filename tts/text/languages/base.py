@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from tts.text.rules import Rule
 
 
+def bag(words: str) -> frozenset[str]:
+    """The set of the words of a text."""
+    return frozenset(words.split())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
     """A language as the front end needs it. `code` is the primary subtag; `rules` run in order over plain text.
@@ -17,6 +22,7 @@ class Language:
     """
 
     code: str
+    complete: bool = False  # its rules leave no digit and no sign
     rules: tuple[Rule, ...]
     scripts: frozenset[str] = frozenset()
     characters_per_s: float
@@ -27,5 +33,4 @@ class Language:
     laughing: frozenset[str] = frozenset()  # stage directions that are a laugh
     acting: frozenset[str] = frozenset()  # first words of other stage directions
     clause_openers: frozenset[str] = frozenset()  # words before which a sentence too long may be parted
-    counts_items: bool = True  # numbers can be put in words
     doubled: frozenset[str] | None = None  # letters spelled twice inside words; None: drawn-out words stay as they are

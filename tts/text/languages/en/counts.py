@@ -14,18 +14,6 @@ from tts.text.numbers import beside_letters, cardinal, ordinal
 from tts.text.roman import ROMAN, roman_value
 from tts.text.rules import any_of, rule
 
-_PARTS: Final = {2: "half", 3: "third", 4: "quarter"}
-
-
-def _fraction(match: re.Match[str]) -> str:
-    whole, over, under = match[1], int(match[2]), int(match[3])
-    if over >= under or under > 10 or under == 10:
-        return beside_letters(match, f"{whole or ''} {over} out of {under}".strip())
-    part = _PARTS.get(under) or ordinal(under, "en")
-    count = "a" if over == 1 and whole else cardinal(over, "en")
-    spoken = f"{count} {part}{'s' if over > 1 else ''}"
-    return beside_letters(match, f"{whole} and {spoken}" if whole else spoken)
-
 
 def _ordinal(match: re.Match[str]) -> str:
     return beside_letters(match, ordinal(int(match[1].replace(",", "")), "en"))
@@ -42,14 +30,18 @@ def _roman(match: re.Match[str]) -> str:
 
 
 COUNTS: Final = (
-    rule("fraction", r"(?<![\d.,/])(?:(\d+)\s)?(\d{1,3})/(\d{1,3})(?![\d/]|[.,]\d)", _fraction),
     rule("ordinal", r"(?<![\d.,])(\d{1,3}(?:,?\d{3})*)(?:st|nd|rd|th)\b", _ordinal),
-    rule("century", rf"(?P<label>\b(?:[Cc]hapter|[Pp]art|[Vv]olume|[Aa]ct|[Pp]hase|[Ll]evel|[Tt]ype|[Ss]ection|War))\s(?P<roman>{ROMAN})\b(?!['.-]\w)", _roman, ignore_case=False),
+    rule(
+        "century",
+        rf"(?P<label>\b(?:[Cc]hapter|[Pp]art|[Vv]olume|[Aa]ct|[Pp]hase|[Ll]evel|[Tt]ype|[Ss]ection|War))\s(?P<roman>{ROMAN})\b(?!['.-]\w)",
+        _roman,
+        ignore_case=False,
+    ),
     rule("ruler", rf"(?P<label>\b[A-Z][a-z]+)\s(?P<roman>(?=[IVX]{{2}}){ROMAN})\b", _roman, ignore_case=False),
     rule("version", r"\d+(?:\.\d+){2,}", lambda m: beside_letters(m, " point ".join(map(say_number, m[0].split("."))))),
     rule("number_sign", r"(?<!\w)#\s?(?=\d)", "number "),
     rule("about", r"~\s?(?=\d)", "about "),
-    rule("over", r"(?<!\w)\+\s?(?=\d)(?<!\d \+ )", "plus "),
+    rule("over", r"(?<!\w)\+\s?(?=\d)", "plus "),
     rule("or_more", r"(?<=\d)\+(?!\s?\d)", " or more "),
     rule("minus", r"(?<![\w)])-\s?(?=\d)", "minus "),
     rule("subtract", r"(?<=\d)\s-\s(?=\d)", " minus "),
@@ -58,6 +50,7 @@ COUNTS: Final = (
     rule("power", r"(?<=\d)\^(?=\d)", " to the power of "),
     rule("square", r"(?<=\w)²", " squared"),
     rule("cube", r"(?<=\w)³", " cubed"),
+    rule("slash", r"(?<=\d)\s?/\s?(?=\d)", " slash "),
     rule("or", r"(?<=[^\W\d_])\s?/\s?(?=[^\W\d_])", " or "),
     rule("hyphen_before_digit", r"(?<=[^\W\d_])-(?=\d)|(?<=\d)-(?=[^\W\d_])", " "),
     rule("cardinal", NUM, lambda m: beside_letters(m, say_number(m[0]))),

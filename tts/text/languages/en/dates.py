@@ -1,4 +1,4 @@
-"""Dates, years and times of day in English: 3/5 is the fifth of March, 2:30 is "two thirty", 2026 "twenty twenty-six"."""
+"""Dates, years and times of day in English: 3/5 is the fifth of March, 2026 is "twenty twenty-six"."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from tts.text.numbers import cardinal, ordinal, year
 from tts.text.rules import any_of, compiled, rule
 
 _DATE_BEFORE = compiled(r"\b(?:on|by|until|till|before|after|since|due|date:?|from|for)\s*$")
-_YEAR_BEFORE = compiled(r"\b(?:in|since|by|of|from|until|till|year|circa|to|around|before|after|late|early|class of)\s*$")
+_YEAR_BEFORE = compiled(
+    r"\b(?:in|since|by|of|from|until|till|year|circa|to|around|before|after|late|early|class of)\s*$"
+)
 _PLURAL_AFTER = compiled(r"\s+(?:[a-z]{2,}s|people|men|women|children|percent|dollars|more|of)\b")
 _MONTH: Final = any_of([*words.MONTHS, *(f"{short}." for short in words.MONTHS_SHORT)])
 
 
 def say_date(month: int, day: int, full_year: int | None = None) -> str:
-    """ "March fifth, twenty twenty-six"."""
+    """The day as an ordinal: "March fifth, twenty twenty-six"."""
     spoken = f"{words.MONTHS[month - 1]} {ordinal(day, 'en')}"
     return spoken if full_year is None else f"{spoken}, {year(full_year, 'en')}"
 
@@ -71,9 +73,13 @@ def _day_of(match: re.Match[str]) -> str:
 
 def _year(match: re.Match[str]) -> str:
     value, before, after = int(match.group()), match.string[: match.start()], match.string[match.end() :]
-    named = _YEAR_BEFORE.search(before) or re.search(rf"{_MONTH}\s*$", before, re.I)
+    named = _YEAR_BEFORE.search(before) or re.search(rf"{_MONTH}\s*$", before, re.IGNORECASE)
     recent = 1900 <= value <= 2099 and not _PLURAL_AFTER.match(after)
-    return year(value, "en") if recent or (named and 1100 <= value <= 2099 and not _PLURAL_AFTER.match(after)) else match.group()
+    return (
+        year(value, "en")
+        if recent or (named and 1100 <= value <= 2099 and not _PLURAL_AFTER.match(after))
+        else match.group()
+    )
 
 
 def _decade(match: re.Match[str]) -> str:
@@ -85,8 +91,16 @@ DATES: Final = (
     rule("iso_date", r"\b(\d{4})-(\d{2})-(\d{2})(?:T[\d:]+Z?)?\b", _iso),
     rule("date_with_year", r"(?<![\w./-])(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?![\w/]|[.-]\d)", _with_year),
     rule("month_and_day", r"(?<![\w.,/-])(\d{1,2})/(\d{1,2})(?![\w/]|[.,-]\d|\s?%)", _month_day),
-    rule("named_day", rf"\b({_MONTH})\s(\d{{1,2}})(?:st|nd|rd|th)?(?![\d:]|\s?[ap]\.?m)(?:,?\s(\d{{4}}))?(?![\d,:])", _named_day),
-    rule("day_of_month", rf"\b(?:the\s)?(\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?({_MONTH})(?:,?\s(\d{{4}}))?(?!\w)", _day_of),
+    rule(
+        "named_day",
+        rf"\b({_MONTH})\s(\d{{1,2}})(?:st|nd|rd|th)?(?![\d:]|\s?[ap]\.?m)(?:,?\s(\d{{4}}))?(?![\d,:])",
+        _named_day,
+    ),
+    rule(
+        "day_of_month",
+        rf"\b(?:the\s)?(\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?({_MONTH})(?:,?\s(\d{{4}}))?(?!\w)",
+        _day_of,
+    ),
     rule("decade", r"(?<!\w)['’]?((?:1[1-9]|20)\d0|[1-9]0)['’]?s\b", _decade),
 )
 YEARS: Final = (
@@ -112,8 +126,14 @@ def _clock(match: re.Match[str]) -> str:
 _HALF: Final = r"(?P<half>[ap]\.?\s?m\b\.?)"
 TIMES: Final = (
     rule("clock_span", r"(?<=\d)(:\d\d|\s?[ap]m)\s?[-–]\s?(?=\d)", lambda m: f"{m[1]} to "),
-    rule("hours_span", rf"(?<![\w.,:/-])(\d{{1,2}})\s?[-–]\s?(?=\d{{1,2}}(?::\d\d)?\s?{_HALF})", lambda m: f"{m[1]} to "),
-    rule("clock", rf"(?<![\w.,:/])(?P<hour>\d{{1,2}})[:h](?P<minute>\d{{2}})(?::\d{{2}})?(?![\w:])(?:\s?{_HALF})?", _clock),
+    rule(
+        "hours_span", rf"(?<![\w.,:/-])(\d{{1,2}})\s?[-–]\s?(?=\d{{1,2}}(?::\d\d)?\s?{_HALF})", lambda m: f"{m[1]} to "
+    ),
+    rule(
+        "clock",
+        rf"(?<![\w.,:/])(?P<hour>\d{{1,2}})[:h](?P<minute>\d{{2}})(?::\d{{2}})?(?![\w:])(?:\s?{_HALF})?",
+        _clock,
+    ),
     rule("clock_close", rf"(?<![\w.,:/])(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})\s?{_HALF}", _clock),
     rule("hour_of_day", rf"(?<![\w.,:/])(?P<hour>\d{{1,2}})(?P<minute>)\s?{_HALF}", _clock),
 )

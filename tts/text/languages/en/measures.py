@@ -7,11 +7,13 @@ from typing import Final
 
 from tts.text.languages.en import words
 from tts.text.languages.en.speech import NUM, START, read, say_number
-from tts.text.numbers import beside_letters, cardinal
+from tts.text.numbers import FRACTION, beside_letters, cardinal, ordinal, year
 from tts.text.rules import any_of, rule
 
 _SCALES: Final = {"k": "thousand", "m": "million", "mm": "million", "mn": "million", "b": "billion", "bn": "billion"}
 _SCALE: Final = r"(?:\s?(?P<scale>thousand|million|billion|trillion|k|m|mn|bn|b)(?!\w))?"
+_SCALED: Final = r"\s?(?:thousand|[mbt]illion|trillion|k\b|m\b|b\b|bn\b)"
+_SIGN: Final = r"(?P<sign>(?<!\w)-\s?)?"
 _MONEY: Final = any_of(words.CURRENCIES)
 _UNIT: Final = any_of(words.UNITS)
 
@@ -41,18 +43,48 @@ def _measure(match: re.Match[str]) -> str:
 
 
 def _by(match: re.Match[str]) -> str:
-    return f"{match[1]} by {match[2]}"
+    sides = (year(int(side), "en") if len(side) == 4 else side for side in (match[1], match[2]))
+    return beside_letters(match, " by ".join(sides))
+
+
+def _money_range(match: re.Match[str]) -> str:
+    sign, first, second = match[1], match[2], match[3]
+    whole = not (read(first).fraction or read(second).fraction)
+    return f"{say_number(first)} to {sign}{second}" if whole else f"{sign}{first} to {sign}{second}"
+
+
+def _per(match: re.Match[str]) -> str:
+    return f" per {words.PER[match[1].lower()]}"
+
+
+def _fraction(match: re.Match[str]) -> str:
+    whole, over, under = match["whole"], int(match["over"]), int(match["under"])
+    unit = words.UNITS.get((match["unit"] or "").lower())
+    if over >= under or under > 9:
+        return beside_letters(match, f"{whole or ''} {over} out of {under} {match['unit'] or ''}".strip())
+    part = words.PARTS.get(under) or ordinal(under, "en")
+    spoken = f"{'a' if over == 1 and whole else cardinal(over, 'en')} {part}{'s' if over > 1 else ''}"
+    if whole:
+        return beside_letters(match, f"{cardinal(int(whole), 'en')} and {spoken}{f' {unit.many}' if unit else ''}")
+    return beside_letters(match, f"{spoken}{f' {unit.one}' if unit else ''}")
+
+
+def _height(match: re.Match[str]) -> str:
+    return f"{cardinal(int(match[1]), 'en')} foot {cardinal(int(match[2]), 'en')} "
 
 
 MEASURES: Final = (
-    rule("money_range", rf"({_MONEY}\s?)({NUM})\s?[-–]\s?(?:{_MONEY}\s?)?(?={NUM})", lambda m: f"{m[1]}{m[2]} to {m[1]}"),
-    rule("money", rf"(?P<sign>(?<!\w)-\s?)?(?<![\w$])(?P<currency>{_MONEY})\s?(?P<number>{NUM}){_SCALE}", _money),
-    rule("money_after", rf"(?P<sign>(?<!\w)-\s?)?{START}(?P<number>{NUM}){_SCALE}\s?(?P<currency>{_MONEY})(?!\w)", _money),
-    rule("per", rf"(?<=[a-z])\s?/\s?({any_of(words.PER)})(?!\w)(?<!km/h)(?<!m/s)", lambda m: f" per {words.PER[m[1].lower()]}"),
+    rule("money_range", rf"({_MONEY}\s?)({NUM})\s?[-–]\s?(?:{_MONEY}\s?)?({NUM})(?!{_SCALED})", _money_range),
+    rule("money", rf"{_SIGN}(?<![\w$])(?P<currency>{_MONEY})\s?(?P<number>{NUM}){_SCALE}", _money),
+    rule("money_after", rf"{_SIGN}{START}(?P<number>{NUM}){_SCALE}\s?(?P<currency>{_MONEY})(?!\w)", _money),
+    rule("per", rf"(?<=[a-z])\s?/\s?({any_of(words.PER)})(?!\w)(?<!km/h)(?<!m/s)", _per),
     rule("range", rf"{START}({NUM})\s?[-–—]\s?(?={NUM}(?:\s?(?:{_UNIT}|k))?(?![\w/-]))", lambda m: f"{m[1]} to "),
     rule("by", r"(?<![\d.,])(\d+)\s?[x×]\s?(\d+)(?![\d.,]\d)", _by),
     rule("times", r"(?<![\w.,])(\d+(?:\.\d+)?)\s?[x×](?!\w)", lambda m: f"{m[1]} times"),
+    rule("height", r"(?<![\w.,])([3-8])'\s?(\d{1,2})\b\"?", _height),
+    rule("generation", r"\b([2-6])G\b|\b([248])K\b", lambda m: f"{say_number(m[0][0])} {m[0][-1]}", ignore_case=False),
     rule("million", rf"{START}({NUM})(M|B)(?!\w)", lambda m: _scaled(m[1], m[2]), ignore_case=False),
     rule("thousands", rf"{START}({NUM})\s?(k)(?!\w)", lambda m: _scaled(m[1], m[2])),
+    rule("fraction", rf"{FRACTION}(?:\s?(?P<unit>{_UNIT})(?![\w°º]))?", _fraction),
     rule("measure", rf"(?<![\w.,/])(?P<number>{NUM})\s?(?P<unit>{_UNIT})(?![\w°º'])", _measure),
 )

@@ -16,7 +16,8 @@ def _digits(match: re.Match[str]) -> str:
 
 
 def _phone(match: re.Match[str]) -> str:
-    groups = phone_groups(match.group(), "US") or match.group()
+    written = match.group()
+    groups = (phone_groups(written, "US") or written) if written.startswith("+") else written
     return ("plus " if groups.startswith("+") else "") + digit_by_digit(groups, words.DIGITS)
 
 
@@ -27,15 +28,16 @@ def _long_run(match: re.Match[str]) -> str:
 
 
 def _serial(match: re.Match[str]) -> str:
-    groups = match.group().lower().split("-")
+    groups = in_groups(match.group().lower().replace("-", "")).split()
     return ", ".join(
         " ".join(words.DIGITS[int(sign)] if sign.isdigit() else sign.upper() for sign in group) for group in groups
     )
 
 
 _CODE = (
-    r"\b((?:code|pin|password|order|token|extension|account|confirmation|tracking|flight|zip|ticket|reservation|booking)"
-    r"(?:\s(?:is|number|no\.?|code))*\s?[:#]?\s*)(\d{3,}(?:[ .-]\d+)*)(?![\d,/:]|\s?%|\s?[a-z])"
+    r"\b((?:(?:code|pin|password|token|extension|confirmation|tracking|flight|zip|ticket|booking)"
+    r"(?:\s(?:is|number|no\.?|code))*\s?[:#]?|(?:order|account|reservation|invoice|case)\s?(?:\s(?:is|number|no\.?)|[:#]))\s*)"
+    r"(\d{3,}(?:[ .-]\d+)*)(?![\w,/:]|\s?%)"
 )
 
 NAMES: Final = (

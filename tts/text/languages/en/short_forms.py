@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from tts.text.languages.en import words
-from tts.text.rules import rule, table_rule
+from tts.text.rules import any_of, rule, table_rule
 
 
 def _etc(match: re.Match[str]) -> str:
@@ -23,10 +23,22 @@ def _saint(match: re.Match[str]) -> str:
     return "Saint"
 
 
+def _day(written: str) -> str:
+    return words.WEEKDAYS[written.lower()]
+
+
+_DAY: Final = any_of([name for day in words.WEEKDAYS for name in (day, day.capitalize())])
+_ALONE_BEFORE: Final = r"(?<![\w@#/.°º'&-])"
+_ALONE_AFTER: Final = r"(?![\w/'@&$]|-\w|\.\w)"
 SHORT_FORMS: Final = (
     rule("etc", r"(?<!\w)etc\b\.*", _etc),
     rule("saint_or_street", r"\bSt\.(?!\w)", _saint, ignore_case=False),
     table_rule("titles", words.TITLES),
-    rule("number", r"(?<!\w)(?:no|nr)\.\s?(?=\d)", "number "),
-    table_rule("chat", words.CHAT, before=r"(?<![\w@#/.°&'-])(?<!\d\s)", after=r"(?![\w/'@&]|-\w|\.\w)"),
+    table_rule("before_number", words.BEFORE_NUMBER, after=r"(?=\s?\d)"),
+    rule("weekdays", rf"\b({_DAY})\.?\s?[-–]\s?({_DAY})\b\.?", lambda m: f"{_day(m[1])} to {_day(m[2])}"),
+    rule("weekday", rf"\b({_DAY})(?=:|\.?,?\s\d)", lambda m: _day(m[1]), ignore_case=False),
+    table_rule("chat", words.CHAT, before=_ALONE_BEFORE, after=_ALONE_AFTER),
+    table_rule(
+        "letters", words.SMALL_LETTERS, before=_ALONE_BEFORE + r"(?<!\d\s)", after=_ALONE_AFTER, match_case=True
+    ),
 )

@@ -4,37 +4,52 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from tts.text.languages.base import bag
+
 DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-MONTHS: Final = tuple(
-    "January February March April May June July August September October November December".split()
-)
+MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 MONTHS_SHORT: Final = {name[:3].lower(): name for name in MONTHS} | {"sept": "September"}
 
 TITLES: Final = {
     "mr.": "mister", "mrs.": "missus", "ms.": "miss", "dr.": "doctor", "prof.": "professor", "jr.": "junior",
-    "sr.": "senior", "rev.": "reverend", "gov.": "governor", "sen.": "senator", "capt.": "captain", "mr": "mister",
-    "mrs": "missus", "dr": "doctor", "e.g.": "for example", "i.e.": "that is", "eg.": "for example",
-    "ie.": "that is", "vs.": "versus", "vs": "versus", "approx.": "approximately", "dept.": "department",
-    "est.": "established", "ave.": "avenue", "blvd.": "boulevard", "rd.": "road", "apt.": "apartment",
-    "tel.": "telephone", "ext.": "extension", "inc.": "incorporated", "ltd.": "limited", "corp.": "corporation",
-    "p.s.": "P S", "ps.": "P S", "max.": "maximum", "min.": "minimum", "fig.": "figure", "vol.": "volume",
-    "ch.": "chapter", "w/": "with", "w/o": "without", "b/c": "because", "and/or": "and or", "n/a": "not applicable",
-    "a.m.": "AM", "p.m.": "PM", "u.s.": "US", "u.s.a.": "USA", "u.k.": "UK", "cont.": "continued", "misc.": "miscellaneous",
+    "sr.": "senior", "mr": "mister", "mrs": "missus", "dr": "doctor", "e.g.": "for example", "i.e.": "that is",
+    "eg.": "for example", "ie.": "that is", "eg": "for example", "vs.": "versus", "vs": "versus",
+    "approx.": "approximately", "dept.": "department", "blvd.": "boulevard", "ave.": "avenue", "rd.": "road",
+    "apt.": "apartment", "ltd.": "limited", "p.s.": "P S", "ps.": "P S", "w/": "with", "w/o": "without",
+    "b/c": "because", "and/or": "and or", "n/a": "not applicable", "a.m.": "AM", "p.m.": "PM", "u.s.": "US",
+    "u.s.a.": "USA", "u.k.": "UK", "misc.": "miscellaneous",
+}  # fmt: skip
+
+# these are words or names of their own, and short forms only before a number
+BEFORE_NUMBER: Final = {
+    "no.": "number", "nr.": "number", "vol.": "volume", "ch.": "chapter", "fig.": "figure", "ext.": "extension",
+    "max.": "maximum", "min.": "minimum", "est.": "established", "tel.": "telephone", "p.": "page", "pp.": "pages",
+    "art.": "article", "sec.": "section",
 }  # fmt: skip
 
 CHAT: Final = {
     "btw": "by the way", "idk": "I don't know", "brb": "be right back", "imo": "in my opinion",
     "imho": "in my humble opinion", "tbh": "to be honest", "omg": "oh my god", "thx": "thanks", "tnx": "thanks",
-    "ty": "thank you", "tysm": "thank you so much", "pls": "please", "plz": "please", "u": "you", "ur": "your",
-    "r": "are", "np": "no problem", "yw": "you're welcome", "fyi": "for your information", "ttyl": "talk to you later",
+    "ty": "thank you", "tysm": "thank you so much", "pls": "please", "plz": "please", "ur": "your",
+    "np": "no problem", "yw": "you're welcome", "fyi": "for your information", "ttyl": "talk to you later",
     "gr8": "great", "b4": "before", "l8r": "later", "2day": "today", "2nite": "tonight", "m8": "mate", "bc": "because",
     "cuz": "because", "ppl": "people", "msg": "message", "msgs": "messages", "tmrw": "tomorrow", "tmr": "tomorrow",
     "rn": "right now", "nvm": "never mind", "ikr": "I know, right", "afaik": "as far as I know", "ofc": "of course",
     "jk": "just kidding", "cya": "see you", "hbu": "how about you", "wbu": "what about you", "gn": "good night",
     "gm": "good morning", "ily": "I love you", "abt": "about", "bday": "birthday", "dunno": "don't know",
-    "smth": "something", "sth": "something", "tho": "though", "thru": "through", "k": "okay", "wdym": "what do you mean",
+    "smth": "something", "sth": "something", "tho": "though", "thru": "through", "wdym": "what do you mean",
     "irl": "in real life", "dm": "D M", "eta": "E T A", "tba": "to be announced", "tbd": "to be decided",
-    "tl;dr": "in short", "wrt": "with regard to", "qty": "quantity", "ASAP": "ASAP",
+    "tl;dr": "in short", "wrt": "with regard to", "qty": "quantity",
+}  # fmt: skip
+
+
+SMALL_LETTERS: Final = {"u": "you", "r": "are", "k": "okay"}
+WEEKDAYS: Final = {
+    "mon": "Monday", "tue": "Tuesday", "tues": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "thur": "Thursday",
+    "thurs": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
 }  # fmt: skip
 
 
@@ -51,23 +66,29 @@ def _regular(**names: str) -> dict[str, Unit]:
 
 UNITS: Final = _regular(
     km="kilometer", kms="kilometer", m="meter", cm="centimeter", mm="millimeter", mi="mile", yd="yard", kg="kilogram",
-    kgs="kilogram", g="gram", mg="milligram", mcg="microgram", t="ton", lb="pound", lbs="pound", oz="ounce", ml="milliliter",
+    kgs="kilogram", g="gram", mg="milligram", mcg="microgram", t="ton", lb="pound", lbs="pound", oz="ounce",
+    ml="milliliter",
     l="liter", gal="gallon", gb="gigabyte", mb="megabyte", kb="kilobyte", tb="terabyte", min="minute", mins="minute",
     s="second", sec="second", secs="second", ms="millisecond", h="hour", hr="hour", hrs="hour", w="watt", kw="kilowatt",
     kwh="kilowatt hour", v="volt", kcal="kilocalorie", cal="calorie", ha="hectare", tbsp="tablespoon", tsp="teaspoon",
 ) | {
     "km/h": Unit("kilometer per hour", "kilometers per hour"), "kph": Unit("kilometer per hour", "kilometers per hour"),
     "mph": Unit("mile per hour", "miles per hour"), "m/s": Unit("meter per second", "meters per second"),
-    "mbps": Unit("megabit per second", "megabits per second"), "gbps": Unit("gigabit per second", "gigabits per second"),
+    "mbps": Unit("megabit per second", "megabits per second"),
+    "gbps": Unit("gigabit per second", "gigabits per second"),
     "m²": Unit("square meter", "square meters"), "m2": Unit("square meter", "square meters"),
     "km²": Unit("square kilometer", "square kilometers"), "cm²": Unit("square centimeter", "square centimeters"),
-    "sq ft": Unit("square foot", "square feet"), "ft²": Unit("square foot", "square feet"), "m³": Unit("cubic meter", "cubic meters"),
+    "sq ft": Unit("square foot", "square feet"), "ft²": Unit("square foot", "square feet"),
+    "m³": Unit("cubic meter", "cubic meters"),
     "ft": Unit("foot", "feet"), "hz": Unit("hertz", "hertz"), "mhz": Unit("megahertz", "megahertz"),
     "ghz": Unit("gigahertz", "gigahertz"), "%": Unit("percent", "percent"), "°": Unit("degree", "degrees"),
     "°c": Unit("degree Celsius", "degrees Celsius"), "ºc": Unit("degree Celsius", "degrees Celsius"),
     "°f": Unit("degree Fahrenheit", "degrees Fahrenheit"), "ºf": Unit("degree Fahrenheit", "degrees Fahrenheit"),
     "º": Unit("degree", "degrees"),
 }  # fmt: skip
+
+
+PARTS: Final = {2: "half", 3: "third", 4: "quarter"}
 
 
 class Currency(NamedTuple):
@@ -79,7 +100,11 @@ class Currency(NamedTuple):
     cents: str = "cents"
 
 
-_DOLLAR, _EURO, _POUND = Currency("dollar", "dollars"), Currency("euro", "euros"), Currency("pound", "pounds", "penny", "pence")
+_DOLLAR, _EURO, _POUND = (
+    Currency("dollar", "dollars"),
+    Currency("euro", "euros"),
+    Currency("pound", "pounds", "penny", "pence"),
+)
 _REAL = Currency("real", "reais", "centavo", "centavos")
 CURRENCIES: Final = {
     "$": _DOLLAR, "us$": _DOLLAR, "usd": _DOLLAR, "r$": _REAL, "brl": _REAL, "€": _EURO, "eur": _EURO, "£": _POUND,
@@ -101,7 +126,9 @@ SYMBOLS: Final = {
     "#": "number", "©": "", "®": "", "™": "", "¢": "cents", "º": "", "ª": "",
 }  # fmt: skip
 
-KINGS: Final = frozenset(
-    "Henry Elizabeth Louis Charles George Edward William James Richard Philip Paul Pius Gregory Leo Benedict Francis "
-    "Alexander Nicholas Catherine Peter Pedro Frederick Mary Napoleon King Queen Pope".split()
+KINGS: Final = bag(
+    """
+    Henry Elizabeth Louis Charles George Edward William James Richard Philip Paul Pius Gregory Leo Benedict
+    Francis Alexander Nicholas Catherine Peter Pedro Frederick Mary Napoleon King Queen Pope
+    """
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tts.text.languages.base import Language
+from tts.text.languages.base import Language, bag
 from tts.text.languages.pt_br.counts import COUNTS
 from tts.text.languages.pt_br.dates import DATES, TIMES
 from tts.text.languages.pt_br.measures import MEASURES
@@ -13,6 +13,7 @@ from tts.text.languages.pt_br.short_forms import SHORT_FORMS
 
 PORTUGUESE: Final = Language(
     code="pt",
+    complete=True,
     rules=(*NAMES, *DATES, *SHORT_FORMS, *TIMES, *MEASURES, *COUNTS),
     scripts=frozenset({"LATIN"}),
     characters_per_s=15.0,
@@ -21,12 +22,18 @@ PORTUGUESE: Final = Language(
     laughter=r"k{2,}|(?:rs){1,}|h?(?:a+h+){1,}a+h?|h?(?:e+h+){1,}e+h?|(?:h[aue]{1,2}){3,}|(?:ks){2,}k?|(?:ka){3,}|lo+l|haha",
     laugh="rá rá rá",  # the letter h is silent in Portuguese: a voice says "ha" as "a"
     laughing=frozenset({"risos", "ri", "rindo", "risada", "risadas", "gargalha", "gargalhando", "gargalhada", "rs"}),
-    acting=frozenset(
-        """sorri sorrindo sorriso suspira suspirando suspiro pisca piscando piscadela abraça abraçando abraço chora
-        chorando acena acenando cochicha cochichando sussurra sussurrando tosse tossindo pausa boceja bocejando pensa
-        pensando pensativo pensativa animado animada olha olhando encara respira respirando beija beijo aplaude canta
-        levanta inclina balança dá coça franze envergonhado envergonhada silêncio""".split()
+    acting=bag(
+        """
+    sorri sorrindo sorriso suspira suspirando suspiro pisca piscando piscadela abraça abraçando abraço chora
+    chorando acena acenando cochicha cochichando sussurra sussurrando tosse tossindo pausa boceja bocejando
+    pensa pensando pensativo pensativa animado animada olha olhando encara respira respirando beija beijo
+    aplaude canta levanta inclina balança dá coça franze envergonhado envergonhada silêncio
+    """
     ),
-    clause_openers=frozenset("e mas ou porque que quando se como para pois enquanto embora onde então portanto".split()),
+    clause_openers=bag(
+        """
+    e mas ou porque que quando se como para pois enquanto embora onde então portanto
+    """
+    ),
     doubled=frozenset("rs"),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from tts.text.languages.base import bag
 from tts.text.languages.pt_br import words
 from tts.text.languages.pt_br.gender import gender_of
 from tts.text.languages.pt_br.speech import NUM, read, say_digits, say_number
@@ -15,23 +16,9 @@ from tts.text.numbers import Gender, beside_letters, cardinal, ordinal
 from tts.text.roman import ROMAN, roman_value
 from tts.text.rules import any_of, rule
 
-_PARTS: Final = {2: "meio", 3: "terço", 4: "quarto", 5: "quinto", 6: "sexto", 8: "oitavo", 10: "décimo"}
-
 
 def _around(match: re.Match[str], number: int) -> Gender:
     return gender_of(number, match.string[: match.start()], match.string[match.end() :])
-
-
-def _fraction(match: re.Match[str]) -> str:
-    whole, over, under = match[1], int(match[2]), int(match[3])
-    part = _PARTS.get(under)
-    if part is None or over >= under:
-        return beside_letters(match, f"{match[1] or ''} {over} de {under}".strip())
-    if under == 2:
-        spoken = "meia" if _around(match, 1) is Gender.FEMININE else "meio"
-    else:
-        spoken = f"{cardinal(over, 'pt')} {part}{'s' if over > 1 else ''}"
-    return beside_letters(match, f"{whole} e {spoken}" if whole else spoken)
 
 
 def _ordinal(match: re.Match[str]) -> str:
@@ -49,7 +36,11 @@ def _roman(match: re.Match[str]) -> str:
     return f"{label} {cardinal(value, 'pt') if counted or label.lower() in _LABELS else ordinal(value, 'pt')}"
 
 
-_LABELS: Final = frozenset("capítulo volume tomo parte fase artigo ato livro tipo nível grau seção etapa módulo".split())
+_LABELS: Final = bag(
+    """
+    capítulo volume tomo parte fase artigo ato livro tipo nível grau seção etapa módulo
+    """
+)
 
 
 def _cardinal(match: re.Match[str]) -> str:
@@ -62,7 +53,6 @@ def _symbol(match: re.Match[str]) -> str:
 
 
 COUNTS: Final = (
-    rule("fraction", r"(?<![\d.,/])(?:(\d+)\s)?(\d{1,3})/(\d{1,3})(?![\d/]|[.,]\d)", _fraction),
     rule("ordinal", r"(?<![\d.,])(\d{1,4})\s?(ªs|ºs|º|ª|°(?=\s[a-zà-ÿ]))(?!\w)", _ordinal),
     rule("ordinal_in_letters", r"(?<![\w.,])(\d{1,2})(os|as|o|a)(?!\w)", _ordinal),
     rule(
@@ -72,12 +62,21 @@ COUNTS: Final = (
         ignore_case=False,
     ),
     rule("ruler", rf"(?P<label>\b[A-ZÀ-Þ][a-zà-ÿ]+)\s(?P<roman>(?=[IVX]{{2}}){ROMAN})\b", _roman, ignore_case=False),
-    rule("century_after", rf"(?<=\be )(?P<roman>(?=[IVX]{{2}}){ROMAN})\b", lambda m: cardinal(roman_value(m[0]) or 0, "pt"), ignore_case=False),
+    rule(
+        "century_after",
+        rf"(?<=\be )(?P<roman>(?=[IVX]{{2}}){ROMAN})\b",
+        lambda m: cardinal(roman_value(m[0]) or 0, "pt"),
+        ignore_case=False,
+    ),
     rule("decade", r"(?<=\banos )'(\d0)\b", lambda m: m[1]),
-    rule("version", r"\d+(?:\.\d+){2,}", lambda m: beside_letters(m, " ponto ".join(map(say_number, m[0].split("."))))),
+    rule(
+        "version",
+        r"(?!\d{1,3}(?:\.\d{3})+(?![\d.]))\d+(?:\.\d+){2,}",
+        lambda m: beside_letters(m, " ponto ".join(map(say_number, m[0].split(".")))),
+    ),
     rule("number_sign", r"(?<!\w)#\s?(?=\d)|(?<!\w)n[o°]\.?\s?(?=\d)", "número "),
     rule("about", r"~\s?(?=\d)", "cerca de "),
-    rule("over", r"(?<!\w)\+\s?(?=\d)(?<!\d \+ )", "mais "),
+    rule("over", r"(?<!\w)\+\s?(?=\d)", "mais "),
     rule("or_more", r"(?<=\d)\+(?!\s?\d)", " ou mais "),
     rule("minus", r"(?<![\w)])-\s?(?=\d)", "menos "),
     rule("subtract", r"(?<=\d)\s-\s(?=\d)", " menos "),
@@ -86,8 +85,13 @@ COUNTS: Final = (
     rule("power", r"(?<=\d)\^(?=\d)", " elevado a "),
     rule("square", r"(?<=\w)²", " ao quadrado"),
     rule("cube", r"(?<=\w)³", " ao cubo"),
+    rule("slash", r"(?<=\d)\s?/\s?(?=\d)", " barra "),
     rule("or", r"(?<=[^\W\d_])\s?/\s?(?=[^\W\d_])", " ou "),
-    rule("two_digits_from_zero", r"(?<![\d.,:])0\d(?!\d|[.,:]\d)(?!\s[a-zà-ÿ])", lambda m: beside_letters(m, say_digits(m[0]))),
+    rule(
+        "two_digits_from_zero",
+        r"(?<![\d.,:])0\d(?!\d|[.,:]\d)(?!\s[a-zà-ÿ])",
+        lambda m: beside_letters(m, say_digits(m[0])),
+    ),
     rule("hyphen_before_digit", r"(?<=[^\W\d_])-(?=\d)|(?<=\d)-(?=[^\W\d_])", " "),
     rule("cardinal", NUM, _cardinal),
     rule("symbol", any_of(words.SYMBOLS), _symbol),

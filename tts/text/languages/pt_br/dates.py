@@ -60,7 +60,11 @@ _MONTH: Final = any_of(words.MONTHS)
 DATES: Final = (
     rule("iso_date", r"\b(\d{4})-(\d{2})-(\d{2})(?:T[\d:]+Z?)?\b", _iso),
     rule("date_with_year", r"(?<![\w./-])(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?![\w/]|[.-]\d)", _with_year),
-    rule("month_and_year", r"(?<![\w./-])(0\d|1[0-2])/((?:19|20)\d\d)(?![\w/])", lambda m: f"{words.MONTHS[int(m[1]) - 1]} de {cardinal(int(m[2]), 'pt')}" if int(m[1]) else m[0]),
+    rule(
+        "month_and_year",
+        r"(?<![\w./-])(0\d|1[0-2])/((?:19|20)\d\d)(?![\w/])",
+        lambda m: f"{words.MONTHS[int(m[1]) - 1]} de {cardinal(int(m[2]), 'pt')}" if int(m[1]) else m[0],
+    ),
     rule("day_and_month", r"(?<![\w.,/-])(\d{1,2})/(\d{1,2})(?![\w/]|[.,-]\d|\s?%)", _day_month),
     rule("first_of_month", rf"(?<![\w.,/-])0?1[º°]?(?=\sde\s{_MONTH}\b)", "primeiro"),
 )
@@ -88,13 +92,33 @@ def _clock(match: re.Match[str]) -> str:
 
 
 def _span(match: re.Match[str]) -> str:
-    return f"{cardinal(int(match[1]), 'pt', Gender.FEMININE)} às {match[2]}"
+    on_the_clock = "h" in match[1] or _CLOCK_BEFORE.search(match.string[: match.start()])
+    to = "às" if match[2] in {"às", "as"} or (match[2] != "a" and on_the_clock) else "a"
+    return f"{cardinal(int(match[1].rstrip(' h')), 'pt', Gender.FEMININE)} {to} {match[3]}"
+
+
+def _pace(match: re.Match[str]) -> str:
+    return f"{_minutes(int(match[1]))} e {int(match[2])} s"
 
 
 TIMES: Final = (
-    rule("hours_span", r"(?<![\w.,:/-])(\d{1,2})\s?(?:-|–|às|as|a)\s?(\d{1,2}\s?h(?:oras|rs|s)?\b)", _span),
+    rule("hours_span", r"(?<![\w.,:/-])(\d{1,2}\s?h?)\s?(-|–|às|as|a)\s?(\d{1,2}\s?h(?:oras|rs|s)?\b)", _span),
     rule("clock_span", r"(?<=\d)(h|:\d\d|h\d\d)\s?[-–]\s?(?=\d{1,2}(?:h|:\d))", lambda m: f"{m[1]} às "),
-    rule("clock", r"(?<![\w.,:/])(?P<hour>\d{1,2})\s?(?P<sign>h|:)\s?(?P<minute>\d{2})(?:\s?(?:hrs|hs|h|min|m)\b|:\d{2}\b)?(?![\w:])", _clock),
-    rule("hours", r"(?<![\w.,:/])(\d{1,3})\s?(?:h|hs|hr|hrs)\b\.?(?=(.?))", lambda m: _hours(int(m[1])) + ("." if m[0].endswith(".") and not m[2].strip() else "")),
-    rule("minutes_and_seconds", r"(?<![\w.,:/])(\d{1,3})\s?min\s?(?:e\s)?(\d{1,2})\s?s(?:eg)?\b", lambda m: f"{_minutes(int(m[1]))} e {m[2]} s"),
+    rule("midnight", r"\bàs\s(?=0?0\s?[h:])", "à "),
+    rule("pace", r"(?<![\w.,:/])(\d{1,2}):(\d\d)\s?min(?:utos)?(?=/|\b)", _pace),
+    rule(
+        "clock",
+        r"(?<![\w.,:/])(?P<hour>\d{1,2})\s?(?P<sign>h|:)\s?(?P<minute>\d{2})(?:\s?(?:hrs|hs|h|min|m)\b|:\d{2}\b)?(?![\w:])",
+        _clock,
+    ),
+    rule(
+        "hours",
+        r"(?<![\w.,:/])(\d{1,3})\s?(?:h|hs|hr|hrs)\b\.?(?=(.?))",
+        lambda m: _hours(int(m[1])) + ("." if m[0].endswith(".") and not m[2].strip() else ""),
+    ),
+    rule(
+        "minutes_and_seconds",
+        r"(?<![\w.,:/])(\d{1,3})\s?min\s?(?:e\s)?(\d{1,2})\s?s(?:eg)?\b",
+        lambda m: f"{_minutes(int(m[1]))} e {m[2]} s",
+    ),
 )

@@ -9,33 +9,45 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from tts.text.languages.base import bag
 from tts.text.numbers import Gender
 
-_FEMININE_ENDING: Final = re.compile(r"(?:as|ãs|ções|sões|ssões|dades|tudes|gens|eses|vezes|ices|ezes|a|ã|ção|são|dade|tude|gem|vez)$")
-_MASCULINE: Final = frozenset(
-    """dia problema sistema tema programa mapa planeta clima drama poema idioma cinema diploma esquema dilema cometa
-    sofá chá crachá pijama grama quilograma miligrama fantasma aroma sintoma diagrama telegrama emblema teorema panorama
-    atleta colega guarda motorista dentista artista turista jornalista analista estagiário camarada ioga mama coração
-    nota-fiscal personagem pãe irmão cidadão gás mês português inglês freguês chinês francês reais milhões bilhões
-    xampu lápis ônibus pires vírus bônus tênis óculos plural trema carma estigma enigma lema dogma puma guaraná maracujá
-    alvará patamá canadá pará""".split()
+_FEMININE_ENDING: Final = re.compile(
+    r"(?:as|ãs|ções|sões|ssões|dades|tudes|gens|eses|vezes|ices|ezes|a|ã|ção|são|dade|tude|gem|vez)$"
 )
-_FEMININE: Final = frozenset(
-    """noite tarde parte gente mulher cor flor luz voz paz nuvem ordem lei rede chave fase frase classe base sede fonte
-    ponte carne série foto moto mão mãe pele colher torre vaga libra tese face peça crise árvore sílaba tribo ave nave
-    greve febre lente corrente semente mente estante equipe etapa manhã maçã irmã avó pá xícara ação opção dor mensagem
-    viagem imagem garagem vantagem porcentagem milhagem postagem hashtag selfie live playlist pizza startup sms nf rua
-    aula hora diária""".split()
+_MASCULINE: Final = bag(
+    """
+    dia problema sistema tema programa mapa planeta clima drama poema idioma cinema diploma esquema dilema
+    cometa sofá chá crachá pijama grama quilograma miligrama fantasma aroma sintoma diagrama telegrama emblema
+    teorema panorama atleta colega guarda motorista dentista artista turista jornalista analista estagiário
+    camarada ioga mama coração nota-fiscal personagem pãe irmão cidadão gás mês português inglês freguês chinês
+    francês reais milhões bilhões xampu lápis ônibus pires vírus bônus tênis óculos plural trema carma estigma
+    enigma lema dogma puma guaraná maracujá alvará patamá canadá pará
+    """
 )
-_NO_NOUN: Final = frozenset(
-    """para da na pela uma era seja fica está já lá cá mas ela essa esta minha nossa toda cada nada ainda agora das nas
-    pelas elas essas estas duas minhas vamos temos somos mais menos depois antes apenas dessas aquelas às as a e ou é
-    foi como com sem que por de do no em se não sim vira custa falta volta chega dura passa leva começa termina""".split()
+_FEMININE: Final = bag(
+    """
+    noite tarde parte gente mulher cor flor luz voz paz nuvem ordem lei rede chave fase frase classe base sede
+    fonte ponte carne série foto moto mão mãe pele colher torre vaga libra tese face peça crise árvore sílaba
+    tribo ave nave greve febre lente corrente semente mente estante equipe etapa manhã maçã irmã avó pá xícara
+    ação opção dor mensagem viagem imagem garagem vantagem porcentagem milhagem postagem hashtag selfie live
+    playlist pizza startup sms nf rua aula hora diária
+    """
 )
-_BETWEEN: Final = frozenset(
-    "mil grandes pequenas últimas primeiras próximas novas boas mais outras belas simples únicas possíveis lindas".split()
+_NO_NOUN: Final = bag(
+    """
+    para da na pela uma era seja fica está já lá cá mas ela essa esta minha nossa toda cada nada ainda agora das
+    nas pelas elas essas estas duas minhas vamos temos somos mais menos depois antes apenas dessas aquelas às as
+    a e ou é foi como com sem que por de do no em se não sim vira custa falta volta chega dura passa leva começa
+    termina
+    """
 )
-_CONNECTORS: Final = frozenset("ou a e até por".split())
+_BETWEEN: Final = bag(
+    """
+    mil grandes pequenas últimas primeiras próximas novas boas mais outras belas simples únicas possíveis lindas
+    """
+)
+_CONNECTORS: Final = frozenset(["ou", "a", "e", "até", "por"])
 _FEMININE_BEFORE: Final = re.compile(
     r"(?<!\w)(?:as|às|das|nas|pelas|essas|estas|aquelas|nessas|nestas|dessas|destas|minhas|suas|nossas|tuas|outras|todas|"
     r"umas|últimas|próximas|primeiras)\s+$",
@@ -68,7 +80,15 @@ def is_feminine(noun: str, *, plural: bool) -> bool:
 
 
 def _singular(noun: str) -> str:
-    for plural, one in (("ões", "ão"), ("ãos", "ão"), ("gens", "gem"), ("ns", "m"), ("res", "r"), ("zes", "z"), ("ses", "s")):
+    for plural, one in (
+        ("ões", "ão"),
+        ("ãos", "ão"),
+        ("gens", "gem"),
+        ("ns", "m"),
+        ("res", "r"),
+        ("zes", "z"),
+        ("ses", "s"),
+    ):
         if noun.endswith(plural):
             return noun.removesuffix(plural) + one
     return noun.removesuffix("s")

@@ -6,12 +6,15 @@ import re
 from typing import Final
 
 from tts.text.languages.pt_br import words
+from tts.text.languages.pt_br.gender import gender_of
 from tts.text.languages.pt_br.speech import NUM, START, read, say_number
-from tts.text.numbers import Gender, beside_letters, cardinal
+from tts.text.numbers import FRACTION, Gender, beside_letters, cardinal
 from tts.text.rules import any_of, rule
 
 _SCALES: Final = {"k": "mil", "mi": "milhão", "m": "milhão", "bi": "bilhão", "b": "bilhão"}
 _SCALE: Final = r"(?:\s?(?P<scale>mil(?:hão|hões|hoes)?|bilh(?:ão|ões)|trilh(?:ão|ões)|mi|bi|k|M|B)(?!\w))?"
+_SCALED: Final = r"\s?(?:mil|bilh|trilh|mi\b|bi\b|k\b|M\b|B\b)"
+_SIGN: Final = r"(?P<sign>(?<!\w)-\s?)?"
 _MONEY: Final = any_of(words.CURRENCIES)
 _UNIT: Final = any_of(words.UNITS)
 
@@ -52,21 +55,56 @@ def _measure(match: re.Match[str]) -> str:
     return f"{say_number(match['number'], gender)} {unit.one if singular else unit.many}"
 
 
+def _per(match: re.Match[str]) -> str:
+    return f" por {words.PER[match[1].lower()]}"
+
+
 def _times(match: re.Match[str]) -> str:
     left, right = match[1], match[2]
     is_score = len(left) == len(right) == 1 and not re.match(r"\s?[a-z²%]", match.string[match.end() :])
     return f"{left} {'a' if is_score else 'por'} {right}"
 
 
+def _money_range(match: re.Match[str]) -> str:
+    sign, first, second = match[1], match[2], match[3]
+    whole = not (read(first).fraction or read(second).fraction)
+    return f"{say_number(first)} a {sign}{second}" if whole else f"{sign}{first} a {sign}{second}"
+
+
+def _instalments(match: re.Match[str]) -> str:
+    return f"{match[1]} {'vez' if match[1] == '1' else 'vezes'}{' de ' if match[0][-1].isspace() else ''}"
+
+
+def _fraction(match: re.Match[str]) -> str:
+    whole, over, under = match["whole"], int(match["over"]), int(match["under"])
+    part = words.PARTS.get(under)
+    unit = words.UNITS.get((match["unit"] or "").lower())
+    if part is None or over >= under or (over > 1 and under > 5):
+        return beside_letters(match, f"{whole or ''} {over} de {under} {match['unit'] or ''}".strip())
+    feminine = unit.feminine if unit else gender_of(1, "", match.string[match.end() :]) is Gender.FEMININE
+    if under == 2:
+        spoken = "meia" if feminine else "meio"
+    else:
+        spoken = f"{cardinal(over, 'pt')} {part}{'s' if over > 1 else ''}"
+    if not whole:
+        named = f" {'' if under == 2 else 'de '}{unit.one}" if unit else ""
+        return beside_letters(match, spoken + named)
+    units = f" {unit.one if whole == '1' else unit.many}" if unit else ""
+    return beside_letters(match, f"{cardinal(int(whole), 'pt', _gender(feminine=feminine))}{units} e {spoken}")
+
+
 MEASURES: Final = (
-    rule("money_range", rf"({_MONEY}\s?)({NUM})\s?[-–]\s?(?:{_MONEY}\s?)?(?={NUM})", lambda m: f"{m[1]}{m[2]} a {m[1]}"),
-    rule("money", rf"(?P<sign>(?<!\w)-\s?)?(?<![\w$])(?P<currency>{_MONEY})\s?(?P<number>{NUM}){_SCALE}", _money),
-    rule("money_after", rf"(?P<sign>(?<!\w)-\s?)?{START}(?P<number>{NUM}){_SCALE}\s?(?P<currency>{_MONEY})(?!\w)", _money),
-    rule("per", rf"(?<=[a-zà-ÿ])\s?/\s?({any_of(words.PER)})(?!\w)(?<!km/h)(?<!m/s)", lambda m: f" por {words.PER[m[1].lower()]}"),
+    rule("money_range", rf"({_MONEY}\s?)({NUM})\s?[-–]\s?(?:{_MONEY}\s?)?({NUM})(?!{_SCALED})", _money_range),
+    rule("instalments", rf"(?<![\w.,])(\d+)\s?[x×](?:\s(?:de\s)?(?={_MONEY}\s?\d)|(?![\w]|\s\d))", _instalments),
+    rule("money", rf"{_SIGN}(?<![\w$])(?P<currency>{_MONEY})\s?(?P<number>{NUM}){_SCALE}", _money),
+    rule("money_after", rf"{_SIGN}{START}(?P<number>{NUM}){_SCALE}\s?(?P<currency>{_MONEY})(?!\w)", _money),
+    rule("per", rf"(?<=[a-zà-ÿ])\s?/\s?({any_of(words.PER)})(?!\w)(?<!km/h)(?<!m/s)", _per),
     rule("range", rf"{START}({NUM})\s?[-–—]\s?(?={NUM}(?:\s?(?:{_UNIT}|k))?(?![\w/-]))", lambda m: f"{m[1]} a "),
     rule("by", r"(?<![\d.,])(\d+)\s?[x×]\s?(\d+)(?![\d.,]\d)", _times),
-    rule("instalments", r"(?<![\w.,])(\d+)\s?[x×](?!\w)(?:\s(?=de\b))?", lambda m: f"{m[1]} vezes" + (" " if m[0].endswith(" ") else "")),
+    rule("generation", r"\b([2-6])G\b", lambda m: f"{m[1]} gê", ignore_case=False),
     rule("million", rf"{START}({NUM})(M)(?!\w)", lambda m: _scaled(m[1], m[2]), ignore_case=False),
     rule("scaled", rf"{START}({NUM})\s?(k|mi|bi)(?!\w)", lambda m: _scaled(m[1], m[2])),
+    rule("floor", rf"(?<=\d)°(?=\s{any_of(words.COUNTED_BY_DEGREE)}\b)", "º"),
+    rule("fraction", rf"{FRACTION}(?:\s?(?P<unit>{_UNIT})(?![\w°º]))?", _fraction),
     rule("measure", rf"(?<![\w.,/])(?P<number>{NUM})\s?(?P<unit>{_UNIT})(?![\w°º])", _measure),
 )

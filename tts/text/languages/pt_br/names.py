@@ -25,7 +25,7 @@ def _phone(match: re.Match[str]) -> str:
     years = re.fullmatch(r"((?:19|20)\d\d)\s?-\s?((?:19|20)\d\d)", written)
     if years and years[1] < years[2]:
         return written
-    groups = phone_groups(written, "BR") or written
+    groups = (phone_groups(written, "BR") or written) if written.startswith("+") else written
     return ("mais " if groups.startswith("+") else "") + digit_by_digit(groups, words.DIGITS)
 
 
@@ -36,17 +36,17 @@ def _long_run(match: re.Match[str]) -> str:
 
 
 def _pix_key(match: re.Match[str]) -> str:
-    groups = match.group().lower().split("-")
+    groups = in_groups(match.group().lower().replace("-", "")).split()
     return ", ".join(
         " ".join(words.DIGITS[int(sign)] if sign.isdigit() else words.LETTERS[sign] for sign in group)
         for group in groups
     )
 
 
-_CODE_NAMES = "código|senha|pin|protocolo|pedido|token|ramal|conta|agência|matrícula|rastreio|cpf|cnpj|cep|rg"
 _CODE = (
-    rf"\b((?:{_CODE_NAMES})(?:\s(?:é|de \w+|do \w+|número|nº))?\s?[:#]?\s*)"
-    r"(\d{3,}(?:[ .-]\d+)*)(?![\d,/:]|\s?%|\s?[a-zà-ÿ])"
+    r"\b((?:(?:código|senha|pin|protocolo|pedido|token|ramal|matrícula|rastreio|cpf|cnpj|cep|rg|agência)"
+    r"(?:\s(?:é|de \w+|do \w+|número|nº))?|conta(?:\s(?:corrente|poupança|é|número|nº)|:))\s?[:#]?\s*)"
+    r"(\d{3,}(?:[ .-]\d+)*)(?![\w,/:]|\s?%)"
 )
 
 NAMES: Final = (

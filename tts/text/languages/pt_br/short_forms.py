@@ -31,12 +31,18 @@ def _letters(match: re.Match[str]) -> str:
 
 
 _DAY: Final = any_of(words.WEEKDAYS)
+_ALONE_BEFORE: Final = r"(?<![\w@#/.°º'&-])"
+_ALONE_AFTER: Final = r"(?![\w/'@&$]|-\w|\.\w)"
 SHORT_FORMS: Final = (
     rule("etc", r"(?<!\w)etc\b\.*", _etc),
     rule("weekdays", rf"(?<!\w)({_DAY}\.?)(\s?[-–]\s?|\s(?:a|à|e|até)\s)({_DAY})(?!\w)\.?", _weekdays),
     table_rule("titles", words.TITLES),
+    table_rule("before_number", words.BEFORE_NUMBER, after=r"(?=\s?\d)"),
     rule("street", r"(?<![\w.])R\. (?=[A-ZÀ-Þ0-9])", "rua ", ignore_case=False),
     rule("why", r"(?<!\w)pq(?=[^.!?\n]{0,60}\?)", _why),
-    table_rule("chat", words.CHAT, before=r"(?<![\w@#/.°º'-])(?<!\d\s)", after=r"(?![\w/'@&]|-\w|\.\w)"),
+    table_rule("chat", words.CHAT, before=_ALONE_BEFORE, after=_ALONE_AFTER),
+    table_rule(
+        "letters", words.SMALL_LETTERS, before=_ALONE_BEFORE + r"(?<!\d\s)", after=_ALONE_AFTER, match_case=True
+    ),
     rule("acronyms", rf"\b{any_of(words.SPELLED)}\b", _letters, ignore_case=False),
 )

@@ -5,51 +5,55 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 DIGITS: Final = ("zero", "um", "dois", "três", "quatro", "cinco", "meia", "sete", "oito", "nove")
-LETTERS: Final = dict(
-    zip(
-        "abcdefghijklmnopqrstuvwxyz",
-        (
-            "á bê cê dê é éfe gê agá i jota cá éle ême ene ó pê quê érre ésse tê u vê dábliu xis ípsilon zê"
-        ).split(),
-        strict=True,
-    )
+LETTERS: Final = {
+    "a": "á", "b": "bê", "c": "cê", "d": "dê", "e": "é", "f": "éfe", "g": "gê", "h": "agá", "i": "i", "j": "jota",
+    "k": "cá", "l": "éle", "m": "ême", "n": "ene", "o": "ó", "p": "pê", "q": "quê", "r": "érre", "s": "ésse", "t": "tê",
+    "u": "u", "v": "vê", "w": "dábliu", "x": "xis", "y": "ípsilon", "z": "zê",
+}  # fmt: skip
+MONTHS: Final = (
+    "janeiro", "fevereiro", "março", "abril", "maio", "junho",
+    "julho", "agosto", "setembro", "outubro", "novembro", "dezembro",
 )  # fmt: skip
-MONTHS: Final = tuple(
-    "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro".split()
-)
 
 TITLES: Final = {
     "sr.": "senhor", "sra.": "senhora", "srta.": "senhorita", "srs.": "senhores", "sras.": "senhoras",
     "dr.": "doutor", "dra.": "doutora", "drs.": "doutores", "prof.": "professor", "profa.": "professora",
-    "profª": "professora", "eng.": "engenheiro", "sto.": "santo", "sta.": "santa",
-    "av.": "avenida", "al.": "alameda", "pça.": "praça", "rod.": "rodovia", "apto.": "apartamento",
-    "apt.": "apartamento", "ap.": "apartamento", "bl.": "bloco", "ed.": "edifício", "jd.": "jardim",
-    "nº": "número", "n°": "número", "n.º": "número", "nºs": "números", "núm.": "número", "nro.": "número",
-    "tel.": "telefone", "cel.": "celular", "ref.": "referência",
+    "profª": "professora", "eng.": "engenheiro", "sto.": "santo", "sta.": "santa", "sr": "senhor", "sra": "senhora",
+    "dr": "doutor", "dra": "doutora", "av.": "avenida", "pça.": "praça", "rod.": "rodovia", "apto.": "apartamento",
+    "apto": "apartamento", "apt.": "apartamento", "jd.": "jardim", "tel.": "telefone",
+    "nº": "número", "n°": "número", "n.º": "número", "nºs": "números", "nro.": "número",
     "p. ex.": "por exemplo", "p.ex.": "por exemplo", "ex.:": "exemplo:", "ex:": "exemplo:", "i.e.": "isto é",
     "e.g.": "por exemplo", "obs.:": "observação:", "obs:": "observação:", "obs.": "observação",
-    "pág.": "página", "págs.": "páginas", "pag.": "página", "cap.": "capítulo", "vol.": "volume", "art.": "artigo",
-    "qtd.": "quantidade", "aprox.": "aproximadamente", "máx.": "máximo", "mín.": "mínimo",
-    "ltda.": "limitada", "cia.": "companhia", "gov.": "governo", "dept.": "departamento", "depto.": "departamento",
+    "pág.": "página", "págs.": "páginas", "qtd.": "quantidade", "aprox.": "aproximadamente", "máx.": "máximo",
+    "mín.": "mínimo", "ltda.": "limitada", "cia.": "companhia", "dept.": "departamento", "depto.": "departamento",
     "vs.": "versus", "a/c": "aos cuidados de", "p/": "para", "c/": "com", "s/": "sem", "e/ou": "e ou",
     "d.c.": "depois de Cristo", "a.c.": "antes de Cristo",
 }  # fmt: skip
 
+# these are words or names of their own, and short forms only before a number
+BEFORE_NUMBER: Final = {
+    "art.": "artigo", "cap.": "capítulo", "vol.": "volume", "ap.": "apartamento", "bl.": "bloco", "pag.": "página",
+    "p.": "página", "fig.": "figura", "ref.": "referência", "cel.": "celular", "núm.": "número", "min.": "mínimo",
+    "ed.": "edição", "km.": "quilômetro", "q.": "quadra", "lt.": "lote",
+}  # fmt: skip
+
 CHAT: Final = {
     "vc": "você", "vcs": "vocês", "ce": "cê", "tb": "também", "tbm": "também", "tmb": "também", "pq": "porque",
-    "q": "que", "oq": "o que", "blz": "beleza", "obg": "obrigado", "obgd": "obrigado", "obgda": "obrigada",
+    "oq": "o que", "blz": "beleza", "obg": "obrigado", "obgd": "obrigado", "obgda": "obrigada",
     "msg": "mensagem", "msgs": "mensagens", "hj": "hoje", "cmg": "comigo", "ctg": "contigo", "td": "tudo",
     "tds": "todos", "tdo": "tudo", "mto": "muito", "mta": "muita", "mtos": "muitos", "mtas": "muitas", "mt": "muito",
     "qdo": "quando", "qnd": "quando", "qto": "quanto", "qts": "quantos", "qq": "qualquer", "qlqr": "qualquer",
     "ngm": "ninguém", "vdd": "verdade", "fds": "fim de semana", "pf": "por favor", "pfv": "por favor",
     "pfvr": "por favor", "sdds": "saudades", "bjs": "beijos", "bj": "beijo", "bjo": "beijo", "bjos": "beijos",
-    "abs": "abraços", "abç": "abraço", "abçs": "abraços", "n": "não", "ñ": "não", "nd": "nada", "dps": "depois",
+    "abs": "abraços", "abç": "abraço", "abçs": "abraços", "nd": "nada", "dps": "depois",
     "agr": "agora", "aki": "aqui", "eh": "é", "neh": "né", "naum": "não", "tmj": "tamo junto", "flw": "falou",
-    "vlw": "valeu", "sqn": "só que não", "kd": "cadê", "cd": "cadê", "dnd": "de nada", "tlgd": "tá ligado",
+    "ñ": "não", "vlw": "valeu", "sqn": "só que não", "kd": "cadê", "cd": "cadê", "dnd": "de nada", "tlgd": "tá ligado",
     "mds": "meu Deus", "gnt": "gente", "nss": "nossa", "add": "adicionar", "bom d+": "bom demais",
-    "d+": "demais", "hrs": "horas", "etc": "etcétera", "wpp": "WhatsApp", 
+    "d+": "demais", "hrs": "horas", "etc": "etcétera", "wpp": "WhatsApp",
     "eua": "Estados Unidos",
 }  # fmt: skip
+
+SMALL_LETTERS: Final = {"q": "que", "n": "não"}
 
 # said letter by letter, though their vowels tempt a voice to read them as a word; consonants alone are spelled anyway
 SPELLED: Final = ("IA", "API", "IPTU", "IPVA", "URL", "UTI", "ABNT", "IOF", "ISS", "INSS", "UF", "AI", "UX", "UI")
@@ -58,6 +62,13 @@ WEEKDAYS: Final = {
     "seg": "segunda", "ter": "terça", "qua": "quarta", "qui": "quinta", "sex": "sexta", "sáb": "sábado",
     "sab": "sábado", "dom": "domingo",
 }  # fmt: skip
+
+
+# keyboards write "2° andar" for "2º andar"
+COUNTED_BY_DEGREE: Final = (
+    "andar", "lugar", "dia", "ano", "turno", "semestre", "bimestre", "trimestre", "período", "piso", "tempo", "colocado",
+    "passo", "distrito", "batalhão", "ofício", "capítulo", "mês", "filho",
+)  # fmt: skip
 
 
 class Unit(NamedTuple):
@@ -86,7 +97,8 @@ UNITS: Final = {
     "min": Unit("minuto", "minutos"), "mins": Unit("minuto", "minutos"), "minutos": Unit("minuto", "minutos"),
     "s": Unit("segundo", "segundos"), "seg": Unit("segundo", "segundos"), "ms": Unit("milissegundo", "milissegundos"),
     "w": Unit("watt", "watts"), "kw": Unit("quilowatt", "quilowatts"),
-    "kwh": Unit("quilowatt-hora", "quilowatts-hora"), "v": Unit("volt", "volts"), "mah": Unit("miliampere-hora", "miliamperes-hora"),
+    "kwh": Unit("quilowatt-hora", "quilowatts-hora"), "v": Unit("volt", "volts"),
+    "mah": Unit("miliampere-hora", "miliamperes-hora"),
     "hz": Unit("hertz", "hertz"), "ghz": Unit("giga-hertz", "giga-hertz"), "mhz": Unit("mega-hertz", "mega-hertz"),
     "kcal": Unit("quilocaloria", "quilocalorias", feminine=True), "cal": Unit("caloria", "calorias", feminine=True),
     "pol": Unit("polegada", "polegadas", feminine=True),
@@ -95,6 +107,9 @@ UNITS: Final = {
     "%": Unit("por cento", "por cento"), "‰": Unit("por mil", "por mil"),
     "°": Unit("grau", "graus"),
 }  # fmt: skip
+
+
+PARTS: Final = {2: "meio", 3: "terço", 4: "quarto", 5: "quinto", 6: "sexto", 8: "oitavo", 10: "décimo"}
 
 
 class Currency(NamedTuple):
@@ -108,7 +123,10 @@ class Currency(NamedTuple):
 
 
 _REAL, _DOLLAR = Currency("real", "reais"), Currency("dólar", "dólares")
-_EURO, _POUND = Currency("euro", "euros", "cêntimo", "cêntimos"), Currency("libra", "libras", "pêni", "pence", feminine=True)
+_EURO, _POUND = (
+    Currency("euro", "euros", "cêntimo", "cêntimos"),
+    Currency("libra", "libras", "pêni", "pence", feminine=True),
+)
 CURRENCIES: Final = {
     "r$": _REAL, "brl": _REAL, "us$": _DOLLAR, "u$": _DOLLAR, "usd": _DOLLAR, "$": _DOLLAR, "€": _EURO, "eur": _EURO,
     "£": _POUND, "gbp": _POUND, "¥": Currency("iene", "ienes"),

@@ -1,0 +1,185 @@
+"""What a Brazilian hears for what a chat reply writes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tts.text import plan_utterance
+
+NUMBERS = [
+    ("Tenho 2 filhos e 2 filhas", "Tenho dois filhos e duas filhas."),
+    ("21 casas, 22 dias", "Vinte e uma casas, vinte e dois dias."),
+    ("200 pessoas e 300 reais", "Duzentas pessoas e trezentos reais."),
+    ("2 mil pessoas", "Duas mil pessoas."),
+    ("2.000 mulheres", "Duas mil mulheres."),
+    ("1.234 seguidores", "Mil duzentos e trinta e quatro seguidores."),
+    ("2 novas mensagens", "Duas novas mensagens."),
+    ("2 problemas e 2 sistemas", "Dois problemas e dois sistemas."),
+    ("São 2 da tarde", "São dois da tarde."),
+    ("1 ou 2 vezes", "Uma ou duas vezes."),
+    ("2 milhões de pessoas", "Dois milhões de pessoas."),
+    ("as 2 chegaram às 2", "As duas chegaram às duas."),
+    ("minhas 2 irmãs", "Minhas duas irmãs."),
+    ("página 2, opção 1", "Página dois, opção um."),
+    ("100 e 101", "Cem e cento e um."),
+    ("14 e 16", "Quatorze e dezesseis."),
+    ("1,5 litro", "Um vírgula cinco litro."),
+    ("3,14 e 0,05", "Três vírgula quatorze e zero vírgula zero cinco."),
+    ("2,5 horas", "Duas vírgula cinco horas."),
+    ("versão 1.5", "Versão um ponto cinco."),
+    ("versão 2.5.1", "Versão dois ponto cinco ponto um."),
+    ("faz -5 graus", "Faz menos cinco graus."),
+    ("1º lugar, 2ª vez, 10º dia", "Primeiro lugar, segunda vez, décimo dia."),
+    ("o 1o e a 2a", "O primeiro e a segunda."),
+    ("2° andar", "Segundo andar."),
+    ("1/2 xícara e 3/4 de copo", "Meia xícara e três quartos de copo."),
+    ("1 1/2 kg de carne", "Um quilo e meio de carne."),
+    ("½ litro", "Meio litro."),
+    ("nota 8/10", "Nota oito de dez."),
+    ("10-12 pessoas", "Dez a doze pessoas."),
+    ("de 2020-2024", "De dois mil e vinte a dois mil e vinte e quatro."),
+    ("Flamengo 2x1 Vasco", "Flamengo dois a um Vasco."),
+    ("foto 10x15", "Foto dez por quinze."),
+    ("3 + 2 = 5", "Três mais dois igual a cinco."),
+    ("século XXI e século V", "Século vinte e um e século quinto."),
+    ("Dom Pedro II e capítulo IV", "Dom Pedro segundo e capítulo quatro."),
+    ("nº 5, #1", "Número cinco, número um."),
+    ("007 e 05 dias", "Zero zero sete e cinco dias."),
+    ("Covid-19, A4, 5G", "Covid dezenove, A quatro, cinco gê."),
+    ("mais de 1.000.000 de fãs", "Mais de um milhão de fãs."),
+    ("９ vidas", "Nove vidas."),
+]
+
+MONEY = [
+    ("R$ 1.234,56", "Mil duzentos e trinta e quatro reais e cinquenta e seis centavos."),
+    ("R$ 1,00", "Um real."),
+    ("R$1,99", "Um real e noventa e nove centavos."),
+    ("R$ 0,01", "Um centavo."),
+    ("R$ 0,50", "Cinquenta centavos."),
+    ("R$ 1 milhão", "Um milhão de reais."),
+    ("R$ 2,5 milhões", "Dois vírgula cinco milhões de reais."),
+    ("R$ 1.000.000,00", "Um milhão de reais."),
+    ("R$ 50k e R$ 2 mil", "Cinquenta mil reais e dois mil reais."),
+    ("R$ 10.50", "Dez reais e cinquenta centavos."),
+    ("R$ 10/mês", "Dez reais por mês."),
+    ("R$ 10-20", "Dez a vinte reais."),
+    ("-R$ 50", "Menos cinquenta reais."),
+    ("US$ 2, € 3 e £ 2", "Dois dólares, três euros e duas libras."),
+    ("10 €", "Dez euros."),
+    ("10x de R$ 99,90 sem juros", "Dez vezes de noventa e nove reais e noventa centavos sem juros."),
+    ("em 3x no cartão", "Em três vezes no cartão."),
+    ("50% de desconto", "Cinquenta por cento de desconto."),
+    ("15-20% off", "Quinze a vinte por cento off."),
+    ("0,5% ao mês", "Zero vírgula cinco por cento ao mês."),
+]
+
+TIME = [
+    ("dia 05/03", "Dia cinco de março."),
+    ("dia 1/5", "Dia primeiro de maio."),
+    ("05/03/2026", "Cinco de março de dois mil e vinte e seis."),
+    ("05/03/26", "Cinco de março de dois mil e vinte e seis."),
+    ("05-03-2026", "Cinco de março de dois mil e vinte e seis."),
+    ("2026-03-05", "Cinco de março de dois mil e vinte e seis."),
+    ("5 de março", "Cinco de março."),
+    ("1 de janeiro e 1º de maio", "Primeiro de janeiro e primeiro de maio."),
+    ("03/2026", "Março de dois mil e vinte e seis."),
+    ("às 14h30", "Às quatorze e trinta."),
+    ("dura 1h30", "Dura uma hora e trinta minutos."),
+    ("às 14:30", "Às quatorze e trinta."),
+    ("às 9h", "Às nove horas."),
+    ("à 1h", "À uma hora."),
+    ("às 21h", "Às vinte e uma horas."),
+    ("das 8h às 18h", "Das oito às dezoito horas."),
+    ("das 9-18h", "Das nove às dezoito horas."),
+    ("de 14:00-18:00", "De quatorze horas às dezoito horas."),
+    ("às 0h30", "À zero hora e trinta."),
+    ("2 a 3 horas", "Duas a três horas."),
+    ("1h30min", "Uma hora e trinta minutos."),
+    ("28min30s", "Vinte e oito minutos e trinta segundos."),
+    ("30 min", "Trinta minutos."),
+    ("aberto 24h, 7 dias", "Aberto vinte e quatro horas, sete dias."),
+    ("24/7", "Vinte e quatro por sete."),
+    ("seg a sex", "Segunda a sexta."),
+]
+
+NAMES = [
+    ("(11) 9 1234-5678", "Um um, nove, um dois três quatro, cinco meia sete oito."),
+    ("+55 11 91234-5678", "Mais cinco cinco, um um, nove um dois três quatro, cinco meia sete oito."),
+    ("11912345678", "Um um, nove um dois três quatro, cinco meia sete oito."),
+    ("liga 3003-1234", "Liga três zero zero três, um dois três quatro."),
+    ("0800 123 4567", "Zero oito zero zero, um dois três, quatro cinco meia sete."),
+    ("CPF 123.456.789-00", "CPF um dois três, quatro cinco meia, sete oito nove, zero zero."),
+    (
+        "12.345.678/0001-90",
+        "Um dois, três quatro cinco, meia sete oito, barra zero zero zero um, nove zero.",
+    ),
+    ("CEP 01310-100", "CEP zero um três um zero, um zero zero."),
+    ("o código é 4829", "O código é quatro oito dois nove."),
+    ("pedido 12345 saiu", "Pedido um dois três quatro cinco saiu."),
+    ("maria.s@gmail.com", "Maria ponto s arroba gmail ponto com."),
+    ("siga @recado", "Siga arroba recado."),
+    ("#VozDoRecado", "Hashtag Voz Do Recado."),
+    ("veja https://www.recado.com.br/a?b=1.", "Veja recado ponto com ponto bê érre."),
+    ("veja [o site](https://recado.com.br)", "Veja o site."),
+]
+
+UNITS = [
+    ("30 km/h", "Trinta quilômetros por hora."),
+    ("1 kg e 2kg", "Um quilo e dois quilos."),
+    ("500g de queijo", "Quinhentos gramas de queijo."),
+    ("70 m²", "Setenta metros quadrados."),
+    ("25°C", "Vinte e cinco graus Celsius."),
+    ("1,80 m e 15 cm", "Um vírgula oitenta metro e quinze centímetros."),
+    ("128 GB", "Cento e vinte e oito gigabytes."),
+    ("2 t e 200 kcal", "Duas toneladas e duzentas quilocalorias."),
+    ("500 Mbps", "Quinhentos megabits por segundo."),
+]
+
+SHORT_FORMS = [
+    ("O Dr. João e a Dra. Ana", "O Doutor João e a Doutora Ana."),
+    ("Sr. e Sra. Lima", "Senhor e Senhora Lima."),
+    ("Av. Paulista, nº 10", "Avenida Paulista, número dez."),
+    ("na R. Augusta", "Na rua Augusta."),
+    ("p. ex. arroz, feijão etc.", "Por exemplo arroz, feijão etcétera."),
+    ("Comprei etc. Depois saí", "Comprei etcétera. Depois saí."),
+    ("vc tb vem hj?", "Você também vem hoje?"),
+    ("pq vc n veio?", "Por que você não veio?"),
+    ("n fui pq choveu", "Não fui porque choveu."),
+    ("acho q blz, obg", "Acho que beleza, obrigado."),
+    ("2 msgs", "Duas mensagens."),
+    ("td bem cmg, mto bom", "Tudo bem comigo, muito bom."),
+    ("c/ ou s/ açúcar, p/ vc", "Com ou sem açúcar, para você."),
+    ("sim/não e/ou talvez", "Sim ou não e ou talvez."),
+    ("a IA e o CPF", "A i á e o CPF."),
+    ("Tom & Jerry", "Tom e Jerry."),
+]
+
+CHAT = [
+    ("kkkkk", "Rá rá rá."),
+    ("boa rsrs", "Boa, rá rá rá."),
+    ("hahaha que isso", "Rá rá rá, que isso."),
+    ("kkkk kkkk! Sério", "Rá rá rá! Sério."),
+    ("*risos* Boa!", "Rá rá rá. Boa!"),
+    ("*sorri* Oi!", "Oi!"),
+    ("(suspira) Tá bom", "Tá bom."),
+    ("isso é *muito* importante", "Isso é muito importante."),
+    ("Oi 😀❤️ tudo bem? :)", "Oi tudo bem?"),
+    ("siiim, muuuito bom", "Sim, muito bom."),
+    ("Oi<|im_end|>\u200b!", "Oi!"),
+    ("linha um\nlinha dois", "Linha um, linha dois."),
+    ("Linha um\nLinha dois", "Linha um. Linha dois."),
+    ("# Título\n\nTexto", "Título. Texto."),
+    ("1. Abra\n2. Feche", "Um, Abra. Dois, Feche."),
+    ("- arroz\n- feijão", "Arroz. Feijão."),
+    ("**R$ 5** e ~velho~", "Cinco reais e velho."),
+    ("sério???!!", "Sério?"),
+    ("bom (muito bom) mesmo", "Bom, muito bom, mesmo."),
+    ("hoje – amanhã — sempre", "Hoje, amanhã, sempre."),
+]
+
+CASES = [*NUMBERS, *MONEY, *TIME, *NAMES, *UNITS, *SHORT_FORMS, *CHAT]
+
+
+@pytest.mark.parametrize(("written", "spoken"), CASES, ids=[written for written, _ in CASES])
+def test_a_brazilian_hears_the_words(written: str, spoken: str) -> None:
+    assert plan_utterance(written, language="pt-BR").spoken_text == spoken
