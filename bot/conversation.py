@@ -19,6 +19,17 @@ KEPT_LINES = 60
 KEPT_TURNS = 30
 RECENT_TTL_S = 3600
 
+# Exact under concurrency and repeatable: a turn keeps the number it got first.
+_COUNT_ONCE = """
+local number = redis.call('HGET', KEYS[1], ARGV[1])
+if not number then
+  number = redis.call('HLEN', KEYS[1]) + 1
+  redis.call('HSET', KEYS[1], ARGV[1], number)
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
+end
+return tonumber(number)
+"""
+
 Role = Literal["person", "persona"]
 
 
@@ -53,8 +64,6 @@ class Conversation:
     persona_id: str | None = None
     voice_on: bool | None = None
     disclosed_at_ms: int | None = None
-    paused_until_ms: int | None = None
-    pause_reason: str = ""
     awaiting: str = ""
     awaiting_until_ms: int | None = None
     history: tuple[Line, ...] = field(default=(), repr=False)
@@ -85,16 +94,16 @@ class Conversations:
         self._redis = redis
         self._prefix = prefix
         self._ttl_s = max(1, int(history_s))
+        self._count = redis.register_script(_COUNT_ONCE)
 
     async def load(self, conversation_id: str, *, person_id: str, endpoint_id: str) -> Conversation:
         """What is known; a conversation nobody knows yet is an empty one."""
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(self._key(conversation_id, "facts"))
-            pipe.hgetall(self._key(conversation_id, "pause"))
             pipe.lrange(self._key(conversation_id, "history"), 0, -1)
             pipe.lrange(self._key(conversation_id, "recent"), 0, -1)
-            facts, pause, history, recent = await pipe.execute()
-        known, paused = _decoded(facts), _decoded(pause)
+            facts, history, recent = await pipe.execute()
+        known = _decoded(facts)
         return Conversation(
             id=conversation_id,
             person_id=person_id,
@@ -102,8 +111,6 @@ class Conversations:
             persona_id=known.get("persona_id") or None,
             voice_on={"1": True, "0": False}.get(known.get("voice_on", "")),
             disclosed_at_ms=_number(known.get("disclosed_at_ms")),
-            paused_until_ms=_number(paused.get("until_ms")),
-            pause_reason=paused.get("reason", ""),
             awaiting=known.get("awaiting", ""),
             awaiting_until_ms=_number(known.get("awaiting_until_ms")),
             history=tuple(Line(**orjson.loads(item)) for item in reversed(history)),
@@ -111,11 +118,7 @@ class Conversations:
         )
 
     async def save(self, conversation: Conversation) -> None:
-        """Store persona, voice, disclosure and open question.
-
-        The pause is not among them: an operator may set it while a turn runs, and `pause` and `resume` own it. Lines
-        and turns are appended by `remember` and `note_turn`.
-        """
+        """Store persona, voice, disclosure and open question; lines and turns go through `remember` and `note_turn`."""
         voice = "" if conversation.voice_on is None else str(int(conversation.voice_on))
         fields: dict[Any, Any] = {
             "persona_id": conversation.persona_id or "",
@@ -151,33 +154,17 @@ class Conversations:
             pipe.expire(key, RECENT_TTL_S)
             await pipe.execute()
 
-    async def pause(self, conversation_id: str, *, until_ms: int, reason: str) -> None:
-        """Silence the bot in this conversation; a later end replaces an earlier one and the other way round."""
-        key = self._key(conversation_id, "pause")
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(key, mapping={"until_ms": str(until_ms), "reason": reason})
-            pipe.expire(key, self._ttl_s)
-            await pipe.execute()
-
-    async def resume(self, conversation_id: str) -> None:
-        """End a pause, and forget the turns that may have caused it."""
-        await self._redis.delete(self._key(conversation_id, "pause"), self._key(conversation_id, "recent"))
-
     async def count_turn(self, person_id: str, *, turn_id: str, now_ms: int) -> Usage:
         """Count a turn once, however often it is tried, and say which of its minute and day (UTC) it is."""
-        spans = (("minute", MINUTE_MS), ("day", DAY_MS))
-        async with self._redis.pipeline(transaction=True) as pipe:
-            for name, span_ms in spans:
-                key = f"{self._prefix}:usage:{person_id}:{name}:{now_ms // span_ms}"
-                pipe.zadd(key, {turn_id: now_ms}, nx=True)
-                pipe.expire(key, 2 * span_ms // 1000)
-                pipe.zrank(key, turn_id)
-            found = await pipe.execute()
-        return Usage(in_minute=found[2] + 1, in_day=found[5] + 1)
+        counts = []
+        for name, span_ms in (("minute", MINUTE_MS), ("day", DAY_MS)):
+            key = f"{self._prefix}:usage:{person_id}:{name}:{now_ms // span_ms}"
+            counts.append(await self._count(keys=[key], args=[turn_id, 2 * span_ms // 1000]))
+        return Usage(in_minute=int(counts[0]), in_day=int(counts[1]))
 
     async def erase(self, conversation_ids: Iterable[str]) -> None:
         """Forget these conversations entirely. Counters carry no content and end by themselves within two days."""
-        parts = ("facts", "history", "recent", "pause")
+        parts = ("facts", "history", "recent")
         keys = [self._key(one, part) for one in conversation_ids for part in parts]
         if keys:
             await self._redis.delete(*keys)
