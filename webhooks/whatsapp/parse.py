@@ -258,13 +258,15 @@ def _phone(address: str | None) -> str | None:
 
 
 def _faults(errors: Sequence[wire.WireError | None] | None) -> tuple[ChannelFault, ...]:
+    if not errors:
+        return ()
     return tuple(
         ChannelFault(
             code=error.code,
             title=error.title or error.message or "",
             details=(error.error_data.details if error.error_data else None) or "",
         )
-        for error in errors or ()
+        for error in errors
         if error is not None
     )
 

@@ -106,6 +106,11 @@ class _Receiver:
         limit = self.config.max_body_bytes
         if (request.content_length or 0) > limit:
             raise BodyTooLarge("the announced body is too large")
+        if request.content.is_eof():  # the usual case: all of it came along with the headers
+            body = request.content.read_nowait(-1)
+            if len(body) > limit:
+                raise BodyTooLarge("the body is too large")
+            return body
         chunks: list[bytes] = []
         size_bytes = 0
         try:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from webhooks.contract import RecordingSink
 from webhooks.recording import FileRecording, RecordedWebhook, read_recording, recordings
 
 NOON_MS = 1763726400_000  # 2025-11-21T12:00Z
@@ -13,7 +14,7 @@ HOUR_MS = 3600_000
 BODY = rb'{"text":"Ol\u00e1"}' + bytes(range(256))
 
 
-async def record(sink: FileRecording, *, at_ms: int = NOON_MS, body: bytes = BODY) -> None:
+async def record(sink: RecordingSink, *, at_ms: int = NOON_MS, body: bytes = BODY) -> None:
     await sink.record(received_at_ms=at_ms, headers={"X-Hub-Signature-256": "sha256=1"}, body=body)
 
 

@@ -114,6 +114,10 @@ async def test_signed_nonsense_is_a_bad_request(receiver: Receiver) -> None:
     assert await receiver.post(b"nonsense") == 400
 
 
+async def test_a_signed_webhook_without_a_body_is_a_bad_request(receiver: Receiver) -> None:
+    assert await receiver.post(b"") == 400
+
+
 async def test_an_announced_body_over_the_limit_is_refused(receiver: Receiver) -> None:
     assert await receiver.post(b" " * (CONFIG.max_body_bytes + 1)) == 413
 
