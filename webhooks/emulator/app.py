@@ -54,6 +54,7 @@ from webhooks.emulator.exchange import Exchange
 from webhooks.emulator.faults import FaultDesk
 from webhooks.emulator.graph import Graph
 from webhooks.emulator.phone import Phone
+from webhooks.emulator.workbench import Workbench
 from webhooks.emulator.world import Change, World
 
 __all__ = ["EXCHANGE", "BusinessNumber", "EmulatorConfig", "build_app"]
@@ -81,6 +82,7 @@ def build_app(config: EmulatorConfig, *, clock: Callable[[], float] = time.time)
     phone = Phone(config, exchange)
     app.add_routes(Graph(config, exchange).routes())
     app.add_routes(Control(config, exchange).routes())
+    app.add_routes(Workbench(exchange).routes())
     app.add_routes(phone.routes())
     app.router.add_static("/static", HERE / "static")
     app.cleanup_ctx.append(_courier_at_work(courier))

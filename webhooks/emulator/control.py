@@ -9,70 +9,22 @@ import asyncio
 import base64
 import binascii
 from dataclasses import asdict
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from webhooks.emulator.bodies import PersonBody, ReceiptBody, WriteBody, read_body
 from webhooks.emulator.config import EmulatorConfig
 from webhooks.emulator.errors import PhoneError
-from webhooks.emulator.exchange import RECEIPTS, Exchange, is_unread, media_problem
-from webhooks.emulator.faults import STRIKES, Fault, Operation, Setting
+from webhooks.emulator.exchange import RECEIPTS, Exchange
 from webhooks.emulator.forms import read_form
 from webhooks.emulator.graph import VOICE_MIME, media_sha256_base64, media_url
 from webhooks.emulator.media import inspect, to_voice_note
 from webhooks.emulator.payloads import digits
-from webhooks.emulator.world import WEBHOOK_MEDIA_TTL_S, Change, Failure, Media, Message, Person
+from webhooks.emulator.views import describe_message, describe_person
+from webhooks.emulator.world import WEBHOOK_MEDIA_TTL_S, Failure, Media, Person
 
 LONGEST_WAIT_S = 60.0
-
-
-class Body(BaseModel):
-    """Unknown keys are refused: a typing error in a test should not pass silently."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class WriteBody(Body):
-    """A message from a person: `text` is the short form, `node` the type's own JSON for everything else."""
-
-    phone_number_id: str | None = None
-    type: str = "text"
-    text: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
-    node: Any = None
-    reply_to: str | None = None
-    media_base64: str | None = None
-    mime_type: str = "application/octet-stream"
-    filename: str = "file"
-
-
-class PersonBody(Body):
-    """Somebody new: a phone number, or a username for those who show none."""
-
-    name: Annotated[str, Field(min_length=1, max_length=60)]
-    phone: str | None = None
-    username: Annotated[str, Field(pattern=r"^[a-z0-9._]{3,30}$")] | None = None
-
-
-class ReceiptBody(Body):
-    """A receipt to happen by hand; `failed` may carry its code."""
-
-    status: str
-    code: int = 131026
-    details: str = "Failed by hand"
-
-
-class FaultBody(Body):
-    """The next `count` chances of a fault; 0 disarms it."""
-
-    fault: Fault
-    count: Annotated[int, Field(ge=0, le=10_000)] = 1
-    on: list[Operation] = []
-    delay_ms: Annotated[int, Field(ge=0, le=600_000)] = 2000
-    retry_after_s: Annotated[int, Field(ge=0, le=3600)] = 1
-
-
-AnyBody = TypeVar("AnyBody", bound=Body)
 
 
 class Control:
@@ -97,12 +49,6 @@ class Control:
             web.post(chat + "/close-window", self.close_window),
             web.post(api + "/messages/{wamid}/receipts", self.receipt),
             web.get(api + "/media/{media_id}", self.media),
-            web.get(api + "/webhooks", self.webhooks),
-            web.post(api + "/webhooks/handshake", self.handshake),
-            web.post(api + "/raw", self.raw),
-            web.get(api + "/faults", self.faults),
-            web.post(api + "/faults", self.arm),
-            web.delete(api + "/faults", self.disarm),
         ]
 
     async def state(self, request: web.Request) -> web.Response:
@@ -112,13 +58,16 @@ class Control:
             {
                 "numbers": [asdict(number) for number in self._world.numbers.values()],
                 "phone_number_id": phone_number_id,
-                "people": [self._describe_person(person, phone_number_id) for person in self._world.people.values()],
+                "people": [
+                    describe_person(person, self._world.conversation(person.id, phone_number_id), self._world.media)
+                    for person in self._world.people.values()
+                ],
             }
         )
 
     async def add_person(self, request: web.Request) -> web.Response:
         """Somebody new gets a phone."""
-        body = await _read_body(request, PersonBody)
+        body = await read_body(request, PersonBody)
         phone = digits(body.phone) if body.phone else None
         if phone is not None and not 8 <= len(phone) <= 15:
             raise PhoneError("a phone number has 8 to 15 digits, country code included")
@@ -130,7 +79,7 @@ class Control:
     async def write(self, request: web.Request) -> web.Response:
         """A person sends a message of any type."""
         person = self._person(request)
-        body = await _read_body(request, WriteBody)
+        body = await read_body(request, WriteBody)
         phone_number_id = self._number(body.phone_number_id)
         node, media = body.node, None
         if body.text is not None:
@@ -147,7 +96,7 @@ class Control:
         message = self._exchange.person_writes(
             person, phone_number_id, kind=body.type, node=node, context_id=body.reply_to, media=media
         )
-        return web.json_response(self._describe(message), status=202)
+        return web.json_response(describe_message(message, self._world.media), status=202)
 
     async def speak(self, request: web.Request) -> web.Response:
         """A person sends a voice note: any recording in the form's `file`, made Ogg/Opus mono here."""
@@ -166,7 +115,7 @@ class Control:
             context_id=fields.get("reply_to") or None,
             media=media,
         )
-        return web.json_response(self._describe(message), status=202)
+        return web.json_response(describe_message(message, self._world.media), status=202)
 
     async def conversation(self, request: web.Request) -> web.Response:
         """What changed in a chat after revision `since`; with `wait_s` it waits that long for something to change."""
@@ -181,7 +130,7 @@ class Control:
                 "typing_s": round(self._world.typing_left_s(person.id, phone_number_id), 1),
                 "window_open": self._world.window_open(person.id, phone_number_id),
                 "messages": [
-                    self._describe(message)
+                    describe_message(message, self._world.media)
                     for message in self._world.conversation(person.id, phone_number_id, since=int(since))
                 ],
             }
@@ -200,14 +149,14 @@ class Control:
 
     async def receipt(self, request: web.Request) -> web.Response:
         """A receipt happens for a message of the business: `played` from the page, any from a test."""
-        body = await _read_body(request, ReceiptBody)
+        body = await read_body(request, ReceiptBody)
         if body.status not in (*RECEIPTS, "failed"):
             raise PhoneError(f"a receipt is one of {', '.join(RECEIPTS)} or failed")
         failure = None
         if body.status == "failed":
             failure = Failure(code=body.code, title="Message failed", details=body.details)
         message = self._exchange.receipt(request.match_info["wamid"], body.status, failure=failure)
-        return web.json_response(self._describe(message))
+        return web.json_response(describe_message(message, self._world.media))
 
     async def media(self, request: web.Request) -> web.Response:
         """A file for the page's player, by byte range when asked, so that seeking works."""
@@ -232,49 +181,6 @@ class Control:
             raise web.HTTPRequestRangeNotSatisfiable
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(media.data)}"
         return web.Response(status=206, body=media.data[start:stop], headers=headers)
-
-    async def webhooks(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's handler signature
-        """Counters, handshake and the newest deliveries with their bodies."""
-        return web.json_response(self._exchange.courier.report())
-
-    async def handshake(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's handler signature
-        """Play the verification handshake again."""
-        return web.json_response(asdict(await self._exchange.courier.verify()))
-
-    async def raw(self, request: web.Request) -> web.Response:
-        """Post these bytes to the receiver, once; `signature` is valid (default), wrong or missing."""
-        signatures = {"valid": None, "wrong": "sha256=" + "0" * 64, "missing": ""}
-        choice = request.query.get("signature", "valid")
-        if choice not in signatures:
-            raise PhoneError(f"signature is one of {', '.join(signatures)}")
-        delivery = self._exchange.courier.post_raw(await request.read(), signature=signatures[choice])
-        return web.json_response({"number": delivery.number}, status=202)
-
-    async def faults(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's handler signature
-        """What can be armed, and what is."""
-        return web.json_response(
-            {
-                "available": [{"fault": fault, "on": sorted(STRIKES[fault])} for fault in Fault],
-                "armed": [{**asdict(setting), "on": sorted(setting.on)} for setting in self._exchange.faults.armed()],
-            }
-        )
-
-    async def arm(self, request: web.Request) -> web.Response:
-        """Arm or (count 0) disarm one fault."""
-        body = await _read_body(request, FaultBody)
-        try:
-            self._exchange.faults.arm(Setting(**{**body.model_dump(), "on": frozenset(body.on)}))
-        except ValueError as error:
-            raise PhoneError(str(error)) from error
-        self._world.announce(Change(topic="faults"))
-        return await self.faults(request)
-
-    async def disarm(self, request: web.Request) -> web.Response:
-        """Disarm everything, and let go of what was held back."""
-        self._exchange.faults.clear()
-        self._exchange.courier.release()
-        self._world.announce(Change(topic="faults"))
-        return await self.faults(request)
 
     async def _until_changed(self, person_id: str, phone_number_id: str, since: int, wait_s: float) -> None:
         changed = asyncio.Event()
@@ -320,63 +226,6 @@ class Control:
 
     def _chat(self, request: web.Request) -> tuple[Person, str]:
         return self._person(request), self._number(request.match_info["phone_number_id"])
-
-    def _describe_person(self, person: Person, phone_number_id: str) -> dict[str, Any]:
-        messages = self._world.conversation(person.id, phone_number_id)
-        newest = next((message for message in reversed(messages) if message.type != "reaction"), None)
-        return {
-            **asdict(person),
-            "unread": sum(is_unread(message) for message in messages),
-            "newest": self._describe(newest) if newest else None,
-        }
-
-    def _describe(self, message: Message) -> dict[str, Any]:
-        """A message with everything known of it; times are epoch seconds."""
-        media = self._world.media(message.media_id)
-        return {
-            **{name: getattr(message, name) for name in _PLAIN},
-            "receipts": dict(message.receipts),
-            "reactions": dict(message.reactions),
-            "failure": asdict(message.failure) if message.failure else None,
-            "media": _describe_media(media) if media else None,
-        }
-
-
-_PLAIN = (
-    "wamid",
-    "person_id",
-    "phone_number_id",
-    "direction",
-    "type",
-    "node",
-    "at_s",
-    "context_id",
-    "callback_data",
-    "shown_as",
-    "revision",
-)
-
-
-def _describe_media(media: Media) -> dict[str, Any]:
-    return {
-        "id": media.id,
-        "mime_type": media.mime_type,
-        "filename": media.filename,
-        "bytes": len(media.data),
-        "problem": media_problem(media) if media.audio else None,
-        "audio": asdict(media.audio) if media.audio else None,
-    }
-
-
-async def _read_body(request: web.Request, model: type[AnyBody]) -> AnyBody:
-    if request.content_type != "application/json":
-        raise PhoneError("the body must be application/json", http_status=415)
-    try:
-        return model.model_validate_json(await request.read())
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise PhoneError(f"{where or 'body'}: {first['msg']}", http_status=422) from error
 
 
 def _decode(text: str) -> bytes:

@@ -153,9 +153,9 @@ const handlers = {
     state.acting = message;
     const menu = $("actions");
     menu.showPopover();
-    const [from, size] = [button.getBoundingClientRect(), menu.getBoundingClientRect()];
-    menu.style.left = `${Math.max(8, Math.min(from.right - size.width, innerWidth - size.width - 8))}px`;
-    menu.style.top = `${Math.max(8, Math.min(from.bottom + 4, innerHeight - size.height - 8))}px`;
+    const [from, size, log] = [button, menu, $("log")].map((node) => node.getBoundingClientRect());
+    menu.style.left = `${Math.max(log.left + 8, Math.min(from.left, log.right - size.width - 8))}px`;
+    menu.style.top = `${Math.max(log.top + 8, Math.min(from.bottom + 4, log.bottom - size.height - 8))}px`;
     menu.querySelector("button").focus();
   },
 };
