@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -144,19 +144,21 @@ class _Reading:
     def reject(self, path: str, reason: RejectReason, detail: str = "") -> None:
         self.rejected.append(Rejected(path=path, reason=reason, detail=detail))
 
-    def each(self, shape: type[W], items: object, path: str) -> Iterator[tuple[str, W]]:
+    def each(self, shape: type[W], items: object, path: str) -> list[tuple[str, W]]:
         """Each item that has the shape, with its path; the others are rejected one by one."""
-        for item_path, item in self._raw(items, path):
-            valid = self._valid(shape, item, item_path)
-            if valid is not None:
-                yield item_path, valid
+        return [
+            (item_path, valid)
+            for item_path, item in self._raw(items, path)
+            if (valid := self._valid(shape, item, item_path)) is not None
+        ]
 
-    def _raw(self, items: object, path: str) -> Iterator[tuple[str, object]]:
-        if isinstance(items, list):
-            for index, item in enumerate(items):
-                yield f"{path}[{index}]", item
-        elif items is not None:
+    def _raw(self, items: object, path: str) -> list[tuple[str, object]]:
+        if items is None:
+            return []
+        if not isinstance(items, list):
             self.reject(path, RejectReason.INVALID, "not a list")
+            return []
+        return [(f"{path}[{index}]", item) for index, item in enumerate(items)]
 
     def _valid(self, shape: type[W], item: object, path: str) -> W | None:
         try:
@@ -172,7 +174,7 @@ class _Reading:
         endpoint_id = value.metadata.phone_number_id if value.metadata else ""
         contacts = _Contacts(
             all=tuple(contact for _, contact in self.each(wire.Contact, value.contacts, f"{path}.contacts")),
-            items=sum(len(items) for items in (value.messages, value.statuses) if isinstance(items, list)),
+            items=_count(value.messages) + _count(value.statuses),
         )
         for item_path, item in self._raw(value.messages, f"{path}.messages"):
             shape = _message_shape(item)
@@ -248,8 +250,12 @@ class _Reading:
 
 
 def _message_shape(item: object) -> type[wire.WireMessage]:
-    kind = item.get("type") if isinstance(item, Mapping) else None
+    kind = item.get("type") if isinstance(item, dict) else None
     return wire.MESSAGE_SHAPES.get(kind, wire.WireMessage) if isinstance(kind, str) else wire.WireMessage
+
+
+def _count(items: object) -> int:
+    return len(items) if isinstance(items, list) else 0
 
 
 def _phone(address: str | None) -> str | None:
