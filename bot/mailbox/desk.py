@@ -1,0 +1,134 @@
+"""What operators and people's rights need of the mailbox: lists, dead letters, pauses, opt-out, erasure.
+
+Knows no console and no policy.
+"""
+
+from __future__ import annotations
+
+import structlog
+from redis.asyncio import Redis
+
+from bot.mailbox.decoding import Fields, read_person, read_summary
+from bot.mailbox.errors import StoreBroken, UnknownTurn, WindowClosed
+from bot.mailbox.functions import Functions
+from bot.mailbox.keys import Sealer
+from bot.mailbox.model import Depth, Erased, PersonRecord, TurnSummary
+from webhooks.messages import Person
+
+log = structlog.get_logger()
+
+
+class Desk:
+    """The operator's side of the mailbox."""
+
+    def __init__(self, redis: Redis, functions: Functions, sealer: Sealer) -> None:
+        self._redis = redis
+        self._functions = functions
+        self._sealer = sealer
+
+    # -- turns and dead letters -----------------------------------------------------------------------------------
+
+    async def turns(self, limit: int) -> tuple[TurnSummary, ...]:
+        """The newest turns, newest first."""
+        return tuple(read_summary(reply) for reply in await self._functions.call("turns", limit))
+
+    async def turn(self, turn_id: str) -> TurnSummary | None:
+        """One turn with the messages that are still kept, or None when it is forgotten."""
+        reply = await self._functions.call("turn", turn_id)
+        return read_summary(reply) if reply is not None else None
+
+    async def dead_letters(self, limit: int = 100) -> tuple[TurnSummary, ...]:
+        """The turns that were given up, newest first; their `reason` says why."""
+        return tuple(read_summary(reply) for reply in await self._functions.call("dead_letters", limit))
+
+    async def replay(self, turn_id: str) -> None:
+        """Run a dead letter again, with fresh attempts. Raises UnknownTurn or WindowClosed."""
+        match await self._functions.call("replay", turn_id):
+            case b"UNKNOWN":
+                raise UnknownTurn("no such dead letter")
+            case b"CLOSED":
+                raise WindowClosed("the person wrote too long ago: an answer could not be delivered")
+
+    async def replay_all(self) -> tuple[int, int]:
+        """Replay every dead letter, the oldest first: how many run again, and how many came too late."""
+        replayed = refused = 0
+        for letter in reversed(await self.dead_letters(limit=1_000_000)):
+            try:
+                await self.replay(letter.turn_id)
+            except UnknownTurn:
+                continue
+            except WindowClosed:
+                refused += 1
+            else:
+                replayed += 1
+        return replayed, refused
+
+    async def discard(self, turn_id: str) -> None:
+        """Drop a dead letter and what it says. Raises UnknownTurn."""
+        if await self._functions.call("discard", turn_id) == b"UNKNOWN":
+            raise UnknownTurn("no such dead letter")
+
+    async def depth(self) -> Depth:
+        """How much work lies where."""
+        found = await self._functions.call("depth")
+        conversations, delayed, oldest_ms, dead, fast, fast_leases, voice, voice_leases = map(int, found)
+        return Depth(
+            conversations=conversations,
+            delayed=delayed,
+            oldest_age_s=oldest_ms / 1000,
+            dead=dead,
+            fast_tokens=fast,
+            fast_leases=fast_leases,
+            voice_tokens=voice,
+            voice_leases=voice_leases,
+        )
+
+    # -- conversations and people ---------------------------------------------------------------------------------
+
+    async def pause(self, conversation_id: str, until_ms: int, reason: str, *, cancel_running: bool = False) -> bool:
+        """Silence the bot in one conversation, at once with `cancel_running`; False if there is no such conversation.
+
+        A pause stops no turn from being claimed: the claim says that it holds, and policy decides.
+        """
+        return bool(await self._functions.call("pause", conversation_id, until_ms, reason, int(cancel_running)))
+
+    async def resume(self, conversation_id: str) -> bool:
+        """End a pause."""
+        return await self.pause(conversation_id, 0, "")
+
+    async def person(self, person_id: str) -> PersonRecord | None:
+        """One person, or None when they are unknown or erased."""
+        flat = await self._functions.call("person", person_id)
+        return read_person(Fields(flat)) if flat else None
+
+    async def find_person(self, channel: str, address: Person) -> PersonRecord | None:
+        """The person behind a phone number or user id."""
+        aliases = (self._sealer.phone(channel, address.phone), self._sealer.user(channel, address.user_id))
+        flat = await self._functions.call("find_person", *filter(None, aliases))
+        return read_person(Fields(flat)) if flat else None
+
+    async def set_opt_out(self, person_id: str, *, opted_out: bool) -> bool:
+        """Remember that a person wants no answers, or wants them again; False if there is no such person."""
+        return bool(await self._functions.call("set_opt_out", person_id, int(opted_out)))
+
+    async def erase(self, person_id: str) -> Erased:
+        """Remove all that is kept of a person, running turns too, and rewrite the log; safe to repeat.
+
+        Whoever works on one of these turns meets LeaseLost. Dedupe and opt-out marks stay: keyed hashes only.
+        """
+        mailboxes, turns = await self._functions.call("erase", person_id)
+        return Erased(
+            conversation_ids=tuple(mailbox.decode() for mailbox in mailboxes),
+            records={turn.decode(): record for turn, record in turns},
+            log_rewritten=await self._rewrite_log(),
+        )
+
+    async def _rewrite_log(self) -> bool:
+        try:
+            await self._functions.guarded(self._redis.bgrewriteaof)
+        except StoreBroken as error:
+            log.warning(
+                "the store does not rewrite its log now; erased data stays in it until it does", error=str(error)
+            )
+            return False
+        return True
