@@ -6,9 +6,9 @@ import re
 
 from tts.text.languages import language_for
 
-_SHORT_PAUSE_S = 0.18
-_LONG_PAUSE_S = 0.35
-_LEAD_S = 0.15
+_SHORT_PAUSE_S = 0.08
+_LONG_PAUSE_S = 0.7
+_LEAD_S = 0.3
 
 
 def expected_duration_s(text: str, language: str) -> float:

@@ -20,7 +20,7 @@ _SCRIPTS: Final = {
     "ru": {"CYRILLIC", "LATIN"},
     "de": {"LATIN"}, "fr": {"LATIN"}, "it": {"LATIN"}, "es": {"LATIN"},
 }  # fmt: skip
-_CHARACTERS_PER_S: Final = {"zh": 4.5, "ja": 7.5, "ko": 6.5, "ru": 14.0}
+_CHARACTERS_PER_S: Final = {"zh": 4.5, "ja": 7.5, "ko": 6.5, "ru": 14.0, "es": 15.2, "fr": 18.9, "it": 15.2}
 _WORDS: Final = {
     "de": {".": "Punkt", "@": "at", "#": "Hashtag", "_": "Unterstrich", "-": "Minus", "+": "plus"},
     "fr": {".": "point", "@": "arobase", "#": "hashtag", "_": "tiret bas", "-": "tiret", "+": "plus"},
