@@ -6,8 +6,6 @@ import click
 
 from bot.commandline.demo import demo
 from bot.commandline.doctor import doctor
-from bot.commandline.operate import conversation, dead, turn, turns
-from bot.commandline.persona import persona
 from bot.commandline.processes import emulator, store, up, web_process, worker
 from bot.commandline.say import say
 
@@ -22,9 +20,7 @@ def main() -> None:
     """
 
 
-for command in (
-    up, demo, web_process, worker, store, emulator, say, persona, doctor, turns, turn, dead, conversation,
-):  # fmt: skip
+for command in (up, demo, web_process, worker, store, emulator, say, doctor):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -5,10 +5,8 @@ It asks collaborators and changes nothing: what a turn changes stands in its aft
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-
-import orjson
 
 from bot.burst import Burst, read_burst
 from bot.command_answers import CommandContext, answer_command, choosing_words
@@ -24,7 +22,7 @@ from bot.policy import Answer, Facts, Limits, Notice, Pause, PauseReason, Silent
 from bot.record import Aftermath
 from bot.replies.contract import ReplyGenerator, ReplyRequest
 from bot.turn import Turn
-from bot.wire import load_message
+from bot.wire import load_heard, load_message
 from webhooks.messages import InboundMessage
 
 CHARS_PER_SPOKEN_S = 14
@@ -56,6 +54,7 @@ class _Scene:
     turn: Turn
     messages: tuple[InboundMessage, ...]
     burst: Burst
+    hearings: Mapping[str, Heard]
     conversation: Conversation
     persona: Persona
     personas: tuple[Persona, ...]
@@ -100,15 +99,14 @@ class Composer:
         if decided is not None:
             return decided
         at_work()
-        hearings: tuple[Heard, ...] = ()
         if scene.burst.unheard:
-            scene, hearings = await self._listen(scene)
+            scene = await self._listen(scene)
             decided = self._decided(scene)
             if decided is not None:
                 return decided
         if scene.command is not None:
             return self._commanded(scene, scene.command)
-        return await self._reply(scene, hearings)
+        return await self._reply(scene)
 
     # -- what is known --------------------------------------------------------------------------------------------
 
@@ -120,13 +118,15 @@ class Composer:
         personas = await self._personas.list()
         persona = await self._persona(conversation)
         messages = tuple(load_message(payload) for payload in claim.payloads)
-        burst = read_burst(messages, {key: _heard_text(value) for key, value in claim.transcripts.items()})
+        hearings = {key: load_heard(value) for key, value in claim.transcripts.items()}
+        burst = read_burst(messages, {key: heard.text for key, heard in hearings.items()})
         usage = await self._conversations.count_turn(claim.person.id, turn_id=turn.id, now_ms=now_ms)
         scene = _Scene(
             claim=claim,
             turn=turn,
             messages=messages,
             burst=burst,
+            hearings=hearings,
             conversation=conversation,
             persona=persona,
             personas=personas,
@@ -144,16 +144,14 @@ class Composer:
             raise NoPersona("no persona is stored; import one with `recado persona import FILE`")
         return persona
 
-    async def _listen(self, scene: _Scene) -> tuple[_Scene, tuple[Heard, ...]]:
+    async def _listen(self, scene: _Scene) -> _Scene:
         """Hear what was not heard ahead of the turn, one note after the other."""
-        transcripts = {key: _heard_text(value) for key, value in scene.claim.transcripts.items()}
-        hearings = []
+        hearings = dict(scene.hearings)
         for message in scene.burst.unheard:
-            heard = await self._ears.hear(message, language=None)
-            hearings.append(heard)
-            transcripts[message.message_id] = heard.text
-        scene = replace(scene, burst=read_burst(scene.messages, transcripts))
-        return replace(scene, command=_command(scene)), tuple(hearings)
+            hearings[message.message_id] = await self._ears.hear(message, language=None)
+        burst = read_burst(scene.messages, {key: heard.text for key, heard in hearings.items()})
+        scene = replace(scene, burst=burst, hearings=hearings)
+        return replace(scene, command=_command(scene))
 
     # -- policy ---------------------------------------------------------------------------------------------------
 
@@ -209,13 +207,13 @@ class Composer:
             parts=answer.parts, aftermath=replace(aftermath, conversation=kept, fingerprint=scene.fingerprint)
         )
 
-    async def _reply(self, scene: _Scene, hearings: tuple[Heard, ...]) -> Composition:
+    async def _reply(self, scene: _Scene) -> Composition:
         burst, persona = scene.burst, scene.persona
         if burst.text:
             text = await self._words(scene)
         elif burst.welcome:
             text = persona.greeting
-        elif any(heard.hearing is Hearing.TOO_LONG for heard in hearings):
+        elif any(heard.hearing is Hearing.TOO_LONG for heard in scene.hearings.values()):
             return _said(scene, Phrase.AUDIO_TOO_LONG)
         elif burst.unclear:
             return _said(scene, Phrase.AUDIO_NOT_UNDERSTOOD)
@@ -307,7 +305,3 @@ def _command(scene: _Scene) -> Command | None:
 def _remembered(conversation: Conversation) -> Conversation:
     """What is stored with the turn: history has its own place."""
     return replace(conversation, history=(), recent=())
-
-
-def _heard_text(transcript: bytes) -> str:
-    return str(orjson.loads(transcript)["text"])

@@ -42,7 +42,7 @@ class Heartbeats:
 
     async def living(self) -> list[dict[str, Any]]:
         """The facts of every living worker."""
-        raw = await self._redis.smembers(self._names)  # type: ignore[misc] # redis-py types both its clients at once
+        raw = await self._redis.smembers(self._names)
         names = sorted(name.decode() if isinstance(name, bytes) else name for name in raw)
         if not names:
             return []

@@ -25,6 +25,7 @@ class Metrics:
         self.fallbacks = self._counter("recado_voice_fallbacks", "Voice parts that became text.", "reason")
         self.engine_attempts = self._counter("recado_engine_attempts", "Tries of engines.", "engine", "outcome")
         self.engine_s = self._histogram("recado_engine_seconds", "Generation time a note.", _SECONDS, "engine")
+        self.batch_fill = self._histogram("recado_batch_size", "Segments a batch.", (1, 2, 4, 8, 16, 32, 64), "engine")
         self.audio_s = self._counter("recado_audio_seconds", "Seconds of speech made.", "engine")
         self.note_bytes = self._histogram(
             "recado_note_bytes", "Size of voice notes.", (8e3, 16e3, 32e3, 64e3, 128e3, 256e3, 512e3)

@@ -15,7 +15,8 @@ import structlog
 
 from bot.composer import Composer, Composition, Silence
 from bot.conversation import Conversations
-from bot.mailbox import Claim, LeaseLost, Mailbox, TurnCancelled
+from bot.ears import Ears
+from bot.mailbox import Claim, LeaseLost, Mailbox, MediaTask, TurnCancelled
 from bot.metrics import Metrics
 from bot.outbox import (
     Accepted,
@@ -23,6 +24,7 @@ from bot.outbox import (
     NotTaken,
     Part,
     PartKind,
+    PartState,
     Refused,
     SendStarted,
     Spoken,
@@ -57,11 +59,21 @@ from bot.turn import (
     settle,
 )
 from bot.typing_indicator import Typing
+from bot.wire import dump_heard, load_message
 from tts.contract import BlobStore, VoiceNote
 from tts.errors import TtsError
 from tts.speaker import Speaker
 from webhooks import contract as channel_errors
-from webhooks.contract import AccountBlocked, Ambiguous, Channel, ChannelError, MediaRefused, NotSent, WindowClosed
+from webhooks.contract import (
+    AccountBlocked,
+    Ambiguous,
+    Channel,
+    ChannelError,
+    MediaRefused,
+    NotSent,
+    Throttled,
+    WindowClosed,
+)
 from webhooks.messages import Person
 
 log = structlog.get_logger()
@@ -93,6 +105,7 @@ class Dependencies:
     speaker: Speaker
     blobs: BlobStore
     composer: Composer
+    ears: Ears
     conversations: Conversations
     personas: Personas
     metrics: Metrics
@@ -118,12 +131,21 @@ class TurnService:
             except asyncio.CancelledError:
                 # draining: hand back without using up an attempt; a send under way is ambiguous to the next owner
                 with contextlib.suppress(LeaseLost):
-                    await asyncio.shield(self._d.mailbox.defer(claim.lease, run.bytes(), 0, "draining"))
+                    await asyncio.shield(run.hand_back(0, "draining"))
                 raise
             except Exception as error:  # noqa: BLE001 - the task boundary of a turn
                 await self._failed(run, error)
             finally:
                 self._d.metrics.active.dec()
+
+    async def hear_ahead(self, task: MediaTask) -> None:
+        """Transcribe a voice note while its burst still waits. Best effort: what fails here is heard in its turn."""
+        try:
+            heard = await self._d.ears.hear(load_message(task.payload), language=None)
+        except (ChannelError, TtsError) as error:
+            log.info("a voice note was not heard ahead", error=type(error).__name__)
+        else:
+            await self._d.mailbox.note_transcript(task, dump_heard(heard))
 
     async def _failed(self, run: _Run, error: Exception) -> None:
         log.error("the turn failed", error=type(error).__name__, exc_info=error)
@@ -147,6 +169,11 @@ class _Run:
     def bytes(self) -> bytes:
         """The record as it stands."""
         return dump_record(self._record)
+
+    async def hand_back(self, delay_s: float, reason: str) -> None:
+        """Give the turn back unharmed; a receipt wakes it earlier where it waits for one."""
+        unsure = any(part.state in {PartState.SENDING, PartState.UNSURE} for part in self._turn.parts)
+        await self._d.mailbox.defer(self.lease, self.bytes(), round(delay_s * 1000), reason, awaits_receipt=unsure)
 
     def _opened(self, claim: Claim) -> TurnRecord:
         if claim.record is None:
@@ -188,7 +215,7 @@ class _Run:
                     pass
             except _HandBack as pause:
                 log.info("the turn waits", reason=str(pause), delay_s=round(pause.delay_s, 1))
-                await self._d.mailbox.defer(self.lease, self.bytes(), int(pause.delay_s * 1000), str(pause))
+                await self.hand_back(pause.delay_s, str(pause))
             except _TryAgain as refusal:
                 if await self._d.mailbox.fail(self.lease, self.bytes(), str(refusal)):
                     self._d.metrics.alerts.labels("dead_letter").inc()
@@ -197,7 +224,7 @@ class _Run:
 
     async def _step(self) -> bool:
         now_ms = self._d.now_ms()
-        last_ms = await self._d.mailbox.last_receipt_ms()
+        last_ms = await self._d.mailbox.last_receipt_ms() or 0
         turn = settle(self._turn, now_ms=now_ms, limits=self._d.limits, last_receipt_ms=last_ms)
         self._record = replace(self._record, turn=turn)
         match next_step(turn, now_ms=now_ms, limits=self._d.limits):
@@ -304,7 +331,7 @@ class _Run:
             self._d.metrics.fallbacks.labels("upload refused").inc()
             await self._happened(VoiceGivenUp(index, f"upload refused: {error.code}"))
         except ChannelError as error:
-            await self._not_now(error)
+            await self._not_now(error, part.attempt)
         else:
             await self._happened(Uploaded(index, media_id))
 
@@ -327,7 +354,7 @@ class _Run:
             await self._sent(part, "refused", Refused(index, f"refused: {error.code}", media=media))
         except ChannelError as error:
             await self._sent(part, "not taken", NotTaken(index))
-            await self._not_now(error)
+            await self._not_now(error, part.attempt)
         else:
             await self._sent(part, "sent", Accepted(index, message_id))
 
@@ -363,7 +390,7 @@ class _Run:
         """The part that quotes: the answer itself, which is the last (a disclosure goes before it)."""
         return len(self._turn.parts) - 1
 
-    async def _not_now(self, error: ChannelError) -> None:
+    async def _not_now(self, error: ChannelError, attempt: int) -> None:
         """Turn a channel's refusal into the right kind of waiting."""
         if isinstance(error, AccountBlocked):
             self._d.metrics.alerts.labels("account_blocked").inc()
@@ -371,8 +398,9 @@ class _Run:
             until_ms = self._d.now_ms() + int(HOLD_SENDING_S * 1000)
             await self._d.mailbox.hold_sending(until_ms, f"account blocked: {error.code}")
             raise _HandBack(HOLD_SENDING_S, "account blocked") from error
-        if isinstance(error, NotSent) and error.retry_after_s is not None:
-            raise _HandBack(error.retry_after_s, f"throttled: {error.code}") from error
+        if isinstance(error, Throttled):
+            wait_s = throttled_s(attempt) if error.retry_after_s is None else error.retry_after_s
+            raise _HandBack(wait_s, f"throttled: {error.code}") from error
         if isinstance(error, NotSent) and error.code == 0:
             raise _HandBack(OUTAGE_RETRY_S, "the channel cannot be reached") from error
         raise _TryAgain(f"channel: {error.code}") from error
@@ -434,6 +462,11 @@ class _Run:
     def _timed(self, stage: str) -> Iterator[None]:
         with self._d.metrics.stage_s.labels(stage).time():
             yield
+
+
+def throttled_s(attempt: int) -> float:
+    """Seconds to wait after the n-th throttled send to one person: 1, 4, 16, at most 64 (Meta's advice for 131056)."""
+    return float(4 ** min(3, max(0, attempt - 1)))
 
 
 def _category(reason: str) -> str:

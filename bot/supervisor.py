@@ -71,6 +71,11 @@ class Supervisor:
         await self._stopping.wait()
         await self.stop()
 
+    def pid(self, name: str) -> int | None:
+        """The process id of a child; None while it is not running."""
+        process = self._running.get(name)
+        return process.pid if process else None
+
     async def stop(self) -> None:
         """Stop the children in reverse order, each with its own patience."""
         self._stopping.set()

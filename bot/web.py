@@ -23,6 +23,7 @@ from bot.installation import Installation, open_installation
 from bot.mailbox import MailboxError
 from bot.metrics import Metrics
 from bot.settings import Settings
+from bot.store import Role
 from webhooks.recording import FileRecording
 from webhooks.whatsapp.routes import PATH, ReceiverConfig, add_routes
 
@@ -34,12 +35,13 @@ SETTINGS = web.AppKey("settings", Settings)
 
 PERSONA_REFRESH_S = 5.0
 QUEUE_REFRESH_S = 5.0
+PRUNE_S = 3600.0
 SHUTDOWN_S = 10.0
 
 
 async def build_app(settings: Settings) -> web.Application:
     """The web application, its store opened; the application closes it again."""
-    installation = await open_installation(settings, receiver=True)
+    installation = await open_installation(settings, role=Role.RECEIVER)
     metrics = Metrics()
     app = web.Application(middlewares=[_timed(metrics)])
     app[INSTALLATION], app[METRICS], app[SETTINGS] = installation, metrics, settings
@@ -50,6 +52,7 @@ async def build_app(settings: Settings) -> web.Application:
         takeover_s=settings.takeover_minutes * 60,
         persona_words=words.current,
     )
+    recording = _recording(settings)
     add_routes(
         app,
         ReceiverConfig(
@@ -58,7 +61,7 @@ async def build_app(settings: Settings) -> web.Application:
             phone_number_ids=frozenset(settings.whatsapp_phone_number_id),
         ),
         inbox,
-        recording=_recording(settings),
+        recording=recording,
         count=lambda event, kind: metrics.updates.labels(event, kind).inc(),
     )
     app.router.add_get("/health", _health)
@@ -66,6 +69,8 @@ async def build_app(settings: Settings) -> web.Application:
     app.router.add_get("/metrics", _metrics)
     app.cleanup_ctx.append(_background(words.refresh, PERSONA_REFRESH_S))
     app.cleanup_ctx.append(_background(lambda: _watch_queue(app), QUEUE_REFRESH_S))
+    if recording is not None:
+        app.cleanup_ctx.append(_background(lambda: recording.prune(time.time_ns() // 1_000_000), PRUNE_S))
     app.on_cleanup.append(_close)
     return app
 

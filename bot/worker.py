@@ -18,8 +18,9 @@ import httpx
 import structlog
 from aiohttp import web
 
-from bot.composer import Composer, HearingLimits
+from bot.composer import Composer
 from bot.dispatcher import Dispatcher, DispatchLimits
+from bot.ears import Ears
 from bot.heartbeat import Heartbeats
 from bot.installation import Installation, open_installation
 from bot.metrics import Metrics
@@ -27,14 +28,17 @@ from bot.policy import Limits
 from bot.replies import build_replies
 from bot.service import Dependencies, TurnService
 from bot.settings import Settings
+from bot.store import Role
 from bot.turn import TurnLimits
 from tts.batching import BatchStats
 from tts.blobs import FolderBlobStore
 from tts.contract import Utterance
 from tts.hearing import build_transcriber
 from tts.settings import TtsSettings
-from tts.speaker import EngineStatus, build_speaker
-from webhooks.whatsapp.client import GraphConfig, WhatsAppClient
+from tts.slots import EngineStatus
+from tts.speaker import build_speaker
+from webhooks.whatsapp.client import WhatsAppClient
+from webhooks.whatsapp.graph import GraphConfig
 
 log = structlog.get_logger()
 
@@ -49,24 +53,21 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stopping.set)
-    installation = await open_installation(settings, receiver=False)
+    installation = await open_installation(settings, role=Role.WORKER)
     metrics = Metrics()
     speaker = build_speaker(tts_settings, on_hung=_end_hung, on_batch=_batch_counter(metrics))
-    transcriber = build_transcriber(tts_settings)
     blobs = FolderBlobStore(settings.recado_data_dir / "notes")
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    async with httpx.AsyncClient(http2=False) as http:
-        channel = WhatsAppClient(http, _graph(settings))
+    async with httpx.AsyncClient() as http:
+        channel = WhatsAppClient.over(http, _graph(settings))
+        transcriber = build_transcriber(tts_settings, http)
+        ears = Ears(channel, transcriber, max_bytes=settings.audio_max_bytes, metrics=metrics, timer=time.perf_counter)
         composer = Composer(
-            channel=channel,
-            transcriber=transcriber,
+            ears=ears,
             replies=build_replies(settings, http),
             personas=installation.personas,
             conversations=installation.conversations,
-            mailbox=installation.mailbox,
-            metrics=metrics,
             limits=_policy(settings),
-            hearing=HearingLimits(max_bytes=settings.audio_max_bytes),
             now_ms=_now_ms,
         )
         service = TurnService(
@@ -76,6 +77,7 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
                 speaker=speaker,
                 blobs=blobs,
                 composer=composer,
+                ears=ears,
                 conversations=installation.conversations,
                 personas=installation.personas,
                 metrics=metrics,
@@ -93,7 +95,7 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
         condition = _Condition(installation, dispatcher, speaker_status=speaker.status)
         runner = await _serve(settings, condition, metrics)
         beating = asyncio.create_task(Heartbeats(installation.redis).keep_beating(name, condition.facts))
-        sweeping = asyncio.create_task(_sweep(blobs, settings))
+        sweeping = asyncio.create_task(_sweep(blobs))
         try:
             await installation.personas.seed_if_empty()
             await asyncio.gather(speaker.start(_report), transcriber.start())
@@ -123,7 +125,6 @@ def _graph(settings: Settings) -> GraphConfig:
         base_url=settings.whatsapp_api_url,
         version=settings.whatsapp_api_version,
         access_token=settings.whatsapp_access_token,
-        sends_per_second=settings.send_per_second,
     )
 
 
@@ -139,7 +140,7 @@ def _policy(settings: Settings) -> Limits:
 
 
 def _report(status: EngineStatus) -> None:
-    log.info("engine", name=status.name, state=status.state, model=status.model, reason=status.reason)
+    log.info("engine", engine=status.engine, state=status.state, model=status.model, reason=status.reason)
 
 
 def _batch_counter(metrics: Metrics) -> Any:
@@ -156,7 +157,7 @@ def _end_hung(engine: str, suspects: Sequence[Utterance]) -> None:
     os._exit(HUNG_EXIT_CODE)
 
 
-async def _sweep(blobs: FolderBlobStore, settings: Settings) -> None:
+async def _sweep(blobs: FolderBlobStore) -> None:
     """Forget notes a day after they were made; the last of a conversation is made again when it is asked for."""
     while True:
         gone = await blobs.sweep(older_than_s=NOTE_KEPT_S, keep=frozenset())
@@ -175,7 +176,7 @@ class _Condition:
         self.warm = False
 
     def facts(self) -> dict[str, Any]:
-        engines = {status.name: str(status.state) for status in self._speaker_status()}
+        engines = {status.engine: str(status.state) for status in self._speaker_status()}
         return {"ready": self.warm, "active": self._dispatcher.active, "engines": engines}
 
 

@@ -176,6 +176,14 @@ class Transcript:
 class Transcriber(Protocol):
     """Turns speech into text."""
 
+    async def start(self) -> None:
+        """Load what is needed, so that the first call is as quick as the next; idempotent."""
+        ...
+
+    async def close(self) -> None:
+        """Free it again."""
+        ...
+
     async def transcribe(self, data: bytes, *, language: str | None) -> Transcript:
         """`data` is any audio container; `language` None means detect. Raises BadAudio or EngineFailed."""
         ...

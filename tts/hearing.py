@@ -149,6 +149,12 @@ class OpenAiTranscriber:
         self._limits = limits or DecodeLimits()
         self._sleep = sleep
 
+    async def start(self) -> None:
+        """Nothing has to be loaded."""
+
+    async def close(self) -> None:
+        """Nothing has to be freed."""
+
     async def transcribe(self, data: bytes, *, language: str | None) -> Transcript:
         """What the server heard. Raises BadAudio, EngineFailed when it cannot be reached or answers nonsense."""
         decoded = await asyncio.to_thread(decode, data, limits=self._limits)
@@ -200,6 +206,12 @@ class FakeTranscriber:
         self.language = language
         self.failures: list[TtsError] = []
         self._limits = limits or DecodeLimits()
+
+    async def start(self) -> None:
+        """Nothing has to be loaded."""
+
+    async def close(self) -> None:
+        """Nothing has to be freed."""
 
     async def transcribe(self, data: bytes, *, language: str | None) -> Transcript:
         """The fixed text; silence gives none."""

@@ -52,7 +52,7 @@ class Ports:
 @click.option("--keep", is_flag=True, help="Keep the data of the last demo instead of starting afresh.")
 def demo(*, once: bool, keep: bool) -> None:
     """Run everything here, send an example message, and show where the voice note and the phone page are."""
-    console = Console(stderr=False, highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     folder = Path(".recado/demo").resolve()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     configure_logging(process="demo", level="ERROR", log_format="console")

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from aiohttp import web
@@ -20,6 +20,7 @@ from bot.supervisor import ProcessSpec, Supervisor
 from tts.settings import TtsSettings
 
 STOP_GRACE_S = 5.0
+_Known = TypeVar("_Known", Settings, TtsSettings)
 
 
 def read_settings() -> Settings:
@@ -32,7 +33,7 @@ def read_tts_settings() -> TtsSettings:
     return _valid(TtsSettings)
 
 
-def _valid(kind: type[Any]) -> Any:
+def _valid(kind: type[_Known]) -> _Known:
     try:
         return kind()
     except ValidationError as error:

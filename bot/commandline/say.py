@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from bot.persona import BadPersona, Persona, parse_persona, shipped_personas
-from tts.audio.voice_note import AudioFormat
+from tts.audio.opus import AudioFormat
 from tts.contract import Utterance, VoiceNote
 from tts.errors import TtsError
 from tts.settings import EngineName, TtsSettings

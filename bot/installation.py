@@ -1,0 +1,105 @@
+"""What the processes of one installation share: store, mailbox, personas, conversations, opened as configured."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from bot.conversation import Conversations
+from bot.mailbox import CoalescingSender, Mailbox, MailboxError, MailboxSettings, StoreUnavailable
+from bot.persona_store import Personas
+from bot.settings import Settings
+from bot.store import Role, check_store, connect, store_url
+
+log = structlog.get_logger()
+
+_HASH_KEY_NAME = "{recado}:secret"
+RETRY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """One open store and what is built on it."""
+
+    redis: Redis
+    mailbox: Mailbox
+    personas: Personas
+    conversations: Conversations
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.redis.aclose()
+
+
+async def open_installation(settings: Settings, *, role: Role, wait_s: float = 60.0) -> Installation:
+    """Connect, check that the store is safe, and bring it up to this version.
+
+    Waits up to `wait_s` for a store that is still starting. Raises StoreUnavailable when it does not come, and
+    StoreUnsafe when it would lose messages.
+    """
+    redis = connect(store_url(settings.recado_data_dir, settings.redis_url), role)
+    try:
+        async with asyncio.timeout(wait_s):
+            return await _opened(redis, settings, role)
+    except TimeoutError as error:
+        await redis.aclose()
+        cure = "is REDIS_URL right?" if settings.redis_url else "start it with `recado store` or `recado up`."
+        raise StoreUnavailable(f"The store does not answer: {cure}") from error
+    except BaseException:
+        await redis.aclose()
+        raise
+
+
+@contextlib.asynccontextmanager
+async def opened_installation(settings: Settings, *, wait_s: float = 3.0) -> AsyncIterator[Installation]:
+    """An installation for one command, closed again at the end."""
+    installation = await open_installation(settings, role=Role.WORKER, wait_s=wait_s)
+    try:
+        yield installation
+    finally:
+        await installation.close()
+
+
+async def _opened(redis: Redis, settings: Settings, role: Role) -> Installation:
+    while True:
+        try:
+            for warning in await check_store(redis, allow_volatile=settings.recado_allow_volatile):
+                log.warning(warning)
+            secret = await _secret(redis)
+            mailbox = Mailbox(
+                redis,
+                secret=secret,
+                settings=MailboxSettings(
+                    quiet_ms=round(settings.burst_quiet_s * 1000),
+                    burst_max_ms=round(settings.burst_max_s * 1000),
+                    max_attempts=settings.max_attempts,
+                ),
+                sender=CoalescingSender(redis) if role is Role.RECEIVER else None,
+            )
+            await mailbox.prepare()
+        except (RedisError, MailboxError, OSError) as error:
+            log.info("waiting for the store", error=type(error).__name__)
+            await asyncio.sleep(RETRY_S)
+        else:
+            return Installation(
+                redis=redis,
+                mailbox=mailbox,
+                personas=Personas(redis),
+                conversations=Conversations(redis, history_s=settings.history_days * 86_400),
+            )
+
+
+async def _secret(redis: Redis) -> bytes:
+    """What keys this installation's hashes: made once, kept in the store beside what it protects."""
+    await redis.set(_HASH_KEY_NAME, secrets.token_bytes(32), nx=True)
+    secret = await redis.get(_HASH_KEY_NAME)
+    if not isinstance(secret, bytes):
+        raise RedisError("the store lost the installation's secret")
+    return secret
