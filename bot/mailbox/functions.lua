@@ -3,23 +3,25 @@
 The mailbox: every change of a conversation, each one atomic. Knows nothing of what messages and turns say: payloads and
 turn records are opaque bytes.
 
-Every call names one key, the tag `{recado:0}`; all other names are derived from it, so that they share its cluster slot.
+Every call names one key, the tag `{recado:0}`; all other names are derived from it, so that they share its cluster
+slot.
 
   dedupe:<mark>            string  this message was taken; written last
   alias:<hash>             string  person id behind a phone number or user id
+  merged:<person>          string  the person this one was found to be
   optout:<hash>            string  whoever is behind this alias has opted out
   person:<id>              hash    id phone user_id name opted_out first_seen_ms former
                                    at:<channel>:<endpoint> = conversation
   person:<id>:aliases      set     alias hashes
   person:<id>:mailboxes    set     conversation ids, merged ones too
   message:<mark>           hash    id at_ms payload slot turn transcript
-  conversation:<id>        hash    person channel endpoint seq inbound_ms first_ms last_ms urgent head token lane claimed
-                                   paused_until_ms pause_reason into former
+  conversation:<id>        hash    person channel endpoint seq inbound_ms first_ms last_ms urgent
+                                   head token lane claimed paused_until_ms pause_reason into former
   conversation:<id>:waiting  zset  slots by message time; a slot is <arrival><kind m|c><lane v|f><mark>
   conversation:<id>:resume   list  turns that run ahead of what waits: repairs, replays, turns of a merged mailbox
   conversation:<id>:turns    zset  turn ids by creation
-  turn:<id>                hash    state (open done dead cancelled discarded) outcome reason kind lane conversation channel
-                                   endpoint marks message_count created_ms closed_ms record
+  turn:<id>                hash    state (open done dead cancelled discarded) outcome reason kind lane conversation
+                                   channel endpoint marks message_count created_ms closed_ms record
                                    run runner running alone suspect crashes failures retry_ms settled answer
                                    sending sent cancel awaits news repair repair_claimed repaired
   receipts:<turn>          hash    <part>:<attempt> = "<status> <at_ms> <fault> <curable> <message id>"
@@ -58,7 +60,9 @@ local function expire(ttl_ms, ...) for _, name in ipairs({...}) do call('PEXPIRE
 local function expect(kind, ...)
   for _, name in ipairs({...}) do
     local found = call('TYPE', name).ok
-    if found ~= 'none' and found ~= kind then error({err = 'WRONGTYPE a ' .. kind .. ' of the mailbox is a ' .. found}) end
+    if found ~= 'none' and found ~= kind then
+      error({err = 'WRONGTYPE a ' .. kind .. ' of the mailbox is a ' .. found})
+    end
   end
 end
 
@@ -113,17 +117,30 @@ local function next_burst(id)
   return burst, lane, 'message'
 end
 
+-- The conversation, or the person, that a merged one lives on in.
+local function living_conversation(id)
+  local into = call('HGET', conversation_key(id), 'into')
+  return into and living_conversation(into) or id
+end
+
+local function living_person(id)
+  local into = call('GET', key('merged', id))
+  return into and living_person(into) or id
+end
+
 local schedule
 
 -- Moves what may move from a merged conversation to the one that lives on; a claimed head stays until it is settled.
 local function hand_over(from, into)
-  local head, claimed, first, last, urgent = fields(conversation_key(from), 'head', 'claimed', 'first_ms', 'last_ms', 'urgent')
+  local head, claimed, first, last, urgent =
+    fields(conversation_key(from), 'head', 'claimed', 'first_ms', 'last_ms', 'urgent')
   for _, slot in ipairs(call('ZRANGE', waiting_key(from), 0, -1)) do
     call('ZADD', waiting_key(into), call('ZSCORE', waiting_key(from), slot), slot)
   end
   if first and call('EXISTS', waiting_key(from)) == 1 then
     local own_first, own_last = fields(conversation_key(into), 'first_ms', 'last_ms')
-    call('HSET', conversation_key(into), 'first_ms', math.min(first, own_first or first), 'last_ms', math.max(last, own_last or last))
+    call('HSET', conversation_key(into), 'first_ms', math.min(first, own_first or first))
+    call('HSET', conversation_key(into), 'last_ms', math.max(last, own_last or last))
     if urgent then call('HSET', conversation_key(into), 'urgent', 1) end
   end
   for _, turn in ipairs(call('LRANGE', resume_key(from), 0, -1)) do
@@ -162,7 +179,10 @@ schedule = function(id)
   if head then
     at, wanted = fields(turn_key(head), 'retry_ms', 'lane')
     at = tonumber(at or now)
-    wanted = wanted or 'fast'
+    if not wanted then -- nobody finished it before it expired
+      call('HDEL', name, 'head')
+      return schedule(id)
+    end
   else
     local burst
     burst, wanted = next_burst(id)
@@ -182,7 +202,8 @@ end
 
 -- Turns --------------------------------------------------------------------------------------------------------------
 
--- Ends a turn; `why` is the outcome of one that is done, else the reason. Its messages go, unless it is a dead letter that may be replayed; the conversation goes on.
+-- Ends a turn; `why` is the outcome of one that is done, else the reason. Its messages go, unless it is a dead letter
+-- that may be replayed; the conversation goes on.
 local function close(turn, state, why)
   local name = turn_key(turn)
   local id, marks = fields(name, 'conversation', 'marks')
@@ -211,12 +232,7 @@ end
 -- Runs a closed turn again, ahead of what waits in the conversation that now holds its mailbox.
 local function reopen(turn)
   local name = turn_key(turn)
-  local id = call('HGET', name, 'conversation')
-  local into = call('HGET', conversation_key(id), 'into')
-  while into do
-    id = into
-    into = call('HGET', conversation_key(id), 'into')
-  end
+  local id = living_conversation(call('HGET', name, 'conversation'))
   if call('EXISTS', conversation_key(id)) == 0 then return end
   call('HSET', name, 'state', 'open', 'conversation', id, 'failures', 0, 'crashes', 0, 'retry_ms', now)
   call('HDEL', name, 'outcome', 'closed_ms', 'cancel')
@@ -286,6 +302,12 @@ local function mark_opt_out(person, aliases)
   for _, alias in ipairs(aliases) do call('SET', key('optout', alias), 1, 'PX', cfg.opt_out_ms) end
 end
 
+-- Adds an id, and those it was known by, to the former ids of what lives on.
+local function note_former(stays, id, goes)
+  local own, others = call('HGET', stays, 'former') or '', call('HGET', goes, 'former') or ''
+  call('HSET', stays, 'former', own .. ' ' .. id .. ' ' .. others)
+end
+
 -- Joins two mailboxes of one person; the one whose head is being worked on lives on. Returns its id.
 local function merge_mailboxes(a, b)
   local a_claimed = call('HGET', conversation_key(a), 'claimed')
@@ -297,7 +319,7 @@ local function merge_mailboxes(a, b)
   end
   local reason = call('HGET', from, 'pause_reason')
   if reason then call('HSETNX', into, 'pause_reason', reason) end
-  call('HSET', into, 'former', (call('HGET', into, 'former') or '') .. ' ' .. b .. ' ' .. (call('HGET', from, 'former') or ''))
+  note_former(into, b, from)
   call('HSET', from, 'into', a)
   hand_over(b, a)
   return a
@@ -309,7 +331,9 @@ local function merge_people(a, b)
   if tonumber(b_seen) < tonumber(a_seen) then a, b = b, a end
   local stays, goes = person_key(a), person_key(b)
   for _, id in ipairs(call('SMEMBERS', goes .. ':mailboxes')) do call('HSET', conversation_key(id), 'person', a) end
-  for _, alias in ipairs(call('SMEMBERS', goes .. ':aliases')) do call('SET', key('alias', alias), a, 'PX', cfg.people_ms) end
+  for _, alias in ipairs(call('SMEMBERS', goes .. ':aliases')) do
+    call('SET', key('alias', alias), a, 'PX', cfg.people_ms)
+  end
   local all = call('HGETALL', goes)
   for i = 1, #all, 2 do
     local field, value = all[i], all[i + 1]
@@ -322,9 +346,10 @@ local function merge_people(a, b)
       call('HSETNX', stays, field, value)
     end
   end
-  call('HSET', stays, 'former', (call('HGET', stays, 'former') or '') .. ' ' .. b .. ' ' .. (call('HGET', goes, 'former') or ''))
+  note_former(stays, b, goes)
   for _, set in ipairs({':aliases', ':mailboxes'}) do call('SUNIONSTORE', stays .. set, stays .. set, goes .. set) end
   call('DEL', goes, goes .. ':aliases', goes .. ':mailboxes')
+  call('SET', key('merged', b), a, 'PX', cfg.people_ms)
   return a
 end
 
@@ -354,15 +379,15 @@ end
 
 -- The person's conversation with one of our numbers, made if new.
 local function resolve_conversation(person, channel, endpoint, fresh)
-  local field = 'at:' .. channel .. ':' .. endpoint
-  local id = call('HGET', person_key(person), field)
+  local name, field = person_key(person), 'at:' .. channel .. ':' .. endpoint
+  local id = call('HGET', name, field)
   if not id or call('EXISTS', conversation_key(id)) == 0 then
     id = fresh
-    call('HSET', person_key(person), field, id)
+    call('HSET', name, field, id)
     call('HSET', conversation_key(id), 'person', person, 'channel', channel, 'endpoint', endpoint)
-    call('SADD', person_key(person) .. ':mailboxes', id)
+    call('SADD', name .. ':mailboxes', id)
   end
-  expire(cfg.people_ms, conversation_key(id), person_key(person), person_key(person) .. ':aliases', person_key(person) .. ':mailboxes')
+  expire(cfg.people_ms, conversation_key(id), name, name .. ':aliases', name .. ':mailboxes')
   return id
 end
 
@@ -397,8 +422,9 @@ serve('put', function(mark, target, phone_alias, user_alias, fresh_person, fresh
     local inbound_ms = math.max(math.min(at_ms, now), call('HGET', conversation, 'inbound_ms') or 0)
     call('HSET', conversation, 'inbound_ms', inbound_ms)
     -- A put that broke off half-way left its slot; the redelivery uses it again.
+    local kind = effect == 'message' and 'm' or 'c'
     local slot = call('HGET', message_key(mark), 'slot')
-      or string.format('%014d', call('INCR', key('arrivals'))) .. (effect == 'message' and 'm' or 'c') .. lane:sub(1, 1) .. mark
+      or string.format('%014d', call('INCR', key('arrivals'))) .. kind .. lane:sub(1, 1) .. mark
     call('HSET', message_key(mark), 'id', message_id, 'at_ms', at_ms, 'payload', payload, 'slot', slot)
     wait_in_line(id, mark, slot, at_ms)
     if effect ~= 'message' then call('HSET', conversation, 'urgent', 1) end
@@ -428,7 +454,8 @@ end)
 serve('receipt', function(turn, part_attempt, endpoint, status, at_ms, message_id, fault, curable)
   call('SET', key('status_at'), now, 'PX', cfg.closed_ms)
   local name = turn_key(turn)
-  local state, own_endpoint, id, running, awaits = fields(name, 'state', 'endpoint', 'conversation', 'running', 'awaits')
+  local state, own_endpoint, id, running, awaits =
+    fields(name, 'state', 'endpoint', 'conversation', 'running', 'awaits')
   if not state or own_endpoint ~= endpoint then return 0 end
   local best = call('HGET', receipts_key(turn), part_attempt)
   if best and RANK[best:match('^%a+')] >= RANK[status] then return 1 end
@@ -463,7 +490,8 @@ serve('pump', function(limit)
   return first[2] and math.max(0, first[2] - now) or -1
 end)
 
--- Moves tokens idle for `min_idle_ms` to this consumer and forgets consumers long gone. Returns {{lane, token, conversation}…}.
+-- Moves tokens idle for `min_idle_ms` to this consumer and forgets consumers long gone. Returns
+-- {{lane, token, conversation}…}.
 serve('recover', function(consumer, min_idle_ms, count)
   local found = {}
   for _, lane in ipairs(LANES) do
@@ -535,7 +563,8 @@ serve('claim', function(id, token, lane, consumer, recovered)
   end
   call('HSET', conversation, 'claimed', 1)
   call('HINCRBY', turn_key(turn), 'run', 1)
-  call('HSET', turn_key(turn), 'running', 1, 'runner', consumer, 'repair_claimed', call('HGET', turn_key(turn), 'repair') or 0)
+  call('HSET', turn_key(turn), 'running', 1, 'runner', consumer)
+  call('HSET', turn_key(turn), 'repair_claimed', call('HGET', turn_key(turn), 'repair') or 0)
   call('HDEL', turn_key(turn), 'news')
   expire(cfg.open_ms, turn_key(turn))
   local messages = {}
@@ -547,16 +576,16 @@ serve('claim', function(id, token, lane, consumer, recovered)
     call('HGETALL', person_key(call('HGET', conversation, 'person'))), call('HGETALL', receipts_key(turn)), messages}
 end)
 
--- Leases: each call begins with (conversation, turn, token, lane, consumer, run) and answers OK, LOST or CANCELLED. ------
+-- Leases -------------------------------------------------------------------------------------------------------------
+-- Each call begins with (conversation, turn, token, lane, consumer, run) and answers OK, LOST, CANCELLED or DEAD.
 
 -- nil when the caller still holds the turn; otherwise the answer to give, the same again to a repeated call.
 local function fence(id, turn, token, lane, consumer, run)
   local state, current, settled, answer = fields(turn_key(turn), 'state', 'run', 'settled', 'answer')
   if settled == run then return answer end
   if state == 'cancelled' and current == run then return 'CANCELLED' end
-  if state ~= 'open' or current ~= run or call('HGET', conversation_key(id), 'token') ~= token or owner(lane, token) ~= consumer then
-    return 'LOST'
-  end
+  local ours = state == 'open' and current == run and call('HGET', conversation_key(id), 'token') == token
+  if not ours or owner(lane, token) ~= consumer then return 'LOST' end
 end
 
 -- Stores the record; one that only announces another send is not kept when a cancellation waits. Closes the turn then,
@@ -583,8 +612,9 @@ end
 
 -- Hands the turn back to run again at `retry_ms`; it stays the head, so order holds.
 local function put_back(id, turn, run, reason, retry_ms)
-  call('HSET', turn_key(turn), 'retry_ms', retry_ms, 'running', 0, 'alone', 0, 'reason', reason, 'settled', run, 'answer', 'OK')
-  expire(cfg.open_ms, turn_key(turn))
+  local name = turn_key(turn)
+  call('HSET', name, 'retry_ms', retry_ms, 'running', 0, 'alone', 0, 'reason', reason, 'settled', run, 'answer', 'OK')
+  expire(cfg.open_ms, name)
   withdraw(id)
   schedule(id)
 end
@@ -652,7 +682,7 @@ serve('bury', function(id, turn, token, lane, consumer, run, record, reason)
   return 'OK'
 end)
 
--- Renews the leases the consumer still owns, given as lane, token pairs. Returns the tokens it lost.
+-- Renews the leases the consumer still owns, given as lane, token pairs. Returns the places (from 0) of those it lost.
 serve('renew', function(consumer, ...)
   local lost, held = {}, {...}
   for i = 1, #held, 2 do
@@ -660,7 +690,7 @@ serve('renew', function(consumer, ...)
     if owner(lane, token) == consumer then
       call('XCLAIM', lane_key(lane), GROUP, consumer, 0, token, 'JUSTID')
     else
-      lost[#lost + 1] = token
+      lost[#lost + 1] = (i - 1) / 2
     end
   end
   return lost
@@ -736,16 +766,19 @@ end)
 
 -- Silences the bot in one conversation until `until_ms` (0 ends it). Returns 1 if the conversation exists.
 serve('pause', function(id, until_ms, reason, cancel_running)
+  id = living_conversation(id)
   if call('EXISTS', conversation_key(id)) == 0 then return 0 end
   call('HSET', conversation_key(id), 'paused_until_ms', until_ms, 'pause_reason', reason)
   if cancel_running == '1' then cancel_head(id, reason) end
   return 1
 end)
 
--- How much lies where: {conversations with work, of them due later, oldest arrival or 0, dead letters, tokens and leases of each lane…}.
+-- How much lies where: {conversations with work, of them due later, age of the oldest in ms, dead letters, then tokens
+-- and leases of each lane}.
 serve('depth', function()
   local oldest = call('ZRANGE', key('backlog'), 0, 0, 'WITHSCORES')
-  local found = {call('ZCARD', key('backlog')), call('ZCARD', key('due')), oldest[2] and now - oldest[2] or 0, call('ZCARD', key('dead'))}
+  local age_ms = oldest[2] and now - oldest[2] or 0
+  local found = {call('ZCARD', key('backlog')), call('ZCARD', key('due')), age_ms, call('ZCARD', key('dead'))}
   for _, lane in ipairs(LANES) do
     found[#found + 1] = call('XLEN', lane_key(lane))
     found[#found + 1] = call('XPENDING', lane_key(lane), GROUP)[1]
@@ -754,7 +787,7 @@ serve('depth', function()
 end)
 
 -- The hash of one person; of whoever is behind the first alias that is known.
-serve('person', function(person) return call('HGETALL', person_key(person)) end)
+serve('person', function(person) return call('HGETALL', person_key(living_person(person))) end)
 
 serve('find_person', function(...)
   for _, alias in ipairs({...}) do
@@ -766,6 +799,7 @@ end)
 
 -- Returns 1 if the person exists.
 serve('set_opt_out', function(person, opted_out)
+  person = living_person(person)
   local name = person_key(person)
   if call('EXISTS', name) == 0 then return 0 end
   local aliases = call('SMEMBERS', name .. ':aliases')
@@ -775,8 +809,10 @@ serve('set_opt_out', function(person, opted_out)
   return 1
 end)
 
--- Removes all that is kept of a person, running turns too, but for dedupe and opt-out marks. Returns {conversations, {turn, record}…}.
+-- Removes all that is kept of a person, running turns too, but for dedupe and opt-out marks. Returns
+-- {conversations, {{turn, record}…}}.
 serve('erase', function(person)
+  person = living_person(person)
   local name, turns = person_key(person), {}
   local mailboxes = call('SMEMBERS', name .. ':mailboxes')
   for _, id in ipairs(mailboxes) do

@@ -184,14 +184,12 @@ class Mailbox(Desk):
         await self._leased("begin_alone", lease)
 
     async def renew(self, leases: Iterable[Lease]) -> list[Lease]:
-        """Keep leases from being taken over; returns those that are already lost."""
-        held = {lease.token_id: lease for lease in leases}
+        """Keep leases of one consumer from being taken over; returns those that are already lost."""
+        held = list(leases)
         if not held:
             return []
-        consumer = next(iter(held.values())).consumer
-        pairs = [item for lease in held.values() for item in (str(lease.lane), lease.token_id)]
-        lost = await self._functions.call("renew", consumer, *pairs)
-        return [held[token_id.decode()] for token_id in lost]
+        pairs = [item for lease in held for item in (lease.lane, lease.token_id)]
+        return [held[place] for place in await self._functions.call("renew", held[0].consumer, *pairs)]
 
     async def save(self, lease: Lease, record: bytes, *, sending: bool = False) -> None:
         """Keep the record while the turn goes on. `sending` announces that a part is about to be sent.
