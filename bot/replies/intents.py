@@ -19,7 +19,7 @@ from bot.persona import Intent
 from bot.words import plain_words
 
 CONFIDENT = 0.55  # at least this much alike is an answer; below it the persona says that it does not know
-TYPO_RATIO = 80.0  # rapidfuzz ratio, 0..100, from which two words count as the same word mistyped
+TYPO_RATIO = 84.0  # rapidfuzz ratio, 0..100, from which two words count as the same word mistyped
 _UNKNOWN_WEIGHT = 0.65  # of the heaviest known word's
 _CONTEXT_SHARE = 0.9  # a word the intent knows from another example counts almost as much
 _LAUGH = re.compile(r"\b(?:k{2,}|(?:ha|he|hua|rs|ah){2,}h?a?s?|k|lo+l|lmao|rofl|rs)\b")
