@@ -152,8 +152,6 @@ def _speak(
     text, _ = keep_speakable(apply_rules(text, after), language)
     if block.number is not None and text:
         text = f"{capitalised(cardinal(block.number, language.code))}, {text}"
-    if language.complete:
-        text = _SENTENCE_START.sub(lambda match: match.group().upper(), text)
     return _ended(text), (*links, *emoji, *actions, *sieved)
 
 
@@ -169,7 +167,10 @@ def _expand(text: str, language: Language) -> tuple[str, tuple[Note, ...]]:
 
 def _expand_once(text: str, language: Language) -> tuple[str, tuple[Note, ...]]:
     text = shorten_elongation(laugh(text, language), language)
-    return keep_speakable(apply_rules(_ended(text), language.rules), language)
+    text, lost = keep_speakable(apply_rules(_ended(text), language.rules), language)
+    if language.complete:
+        text = _SENTENCE_START.sub(lambda match: match.group().upper(), text)
+    return text, lost
 
 
 def _ended(text: str) -> str:

@@ -14,6 +14,7 @@ _YEAR_BEFORE = compiled(
     r"\b(?:in|since|by|of|from|until|till|year|circa|to|around|before|after|late|early|class of)\s*$"
 )
 _PLURAL_AFTER = compiled(r"\s+(?:[a-z]{2,}s|people|men|women|children|percent|dollars|more|of)\b")
+_DECADE_BEFORE = compiled(r"\b(?:the|early|late|mid|my|his|her|their|your|our)[\s-]+$")
 _MONTH: Final = any_of([*words.MONTHS, *(f"{short}." for short in words.MONTHS_SHORT)])
 
 
@@ -83,7 +84,9 @@ def _year(match: re.Match[str]) -> str:
 
 
 def _decade(match: re.Match[str]) -> str:
-    spoken = year(int(match[1]), "en") if len(match[1]) == 4 else cardinal(int(match[1]), "en")
+    if not (match[1] or len(match[2]) == 4 or _DECADE_BEFORE.search(match.string[: match.start()])):
+        return match.group()
+    spoken = year(int(match[2]), "en") if len(match[2]) == 4 else cardinal(int(match[2]), "en")
     return spoken[:-1] + "ies" if spoken.endswith("y") else spoken + "s"
 
 
@@ -93,7 +96,7 @@ DATES: Final = (
     rule("month_and_day", r"(?<![\w.,/-])(\d{1,2})/(\d{1,2})(?![\w/]|[.,-]\d|\s?%)", _month_day),
     rule(
         "named_day",
-        rf"\b({_MONTH})\s(\d{{1,2}})(?:st|nd|rd|th)?(?![\d:]|\s?[ap]\.?m)(?:,?\s(\d{{4}}))?(?![\d,:])",
+        rf"\b({_MONTH})\s(\d{{1,2}})(?:st|nd|rd|th)?(?![\d:]|\s?[ap]\.?m)(?:,?\s(\d{{4}}))?(?![\d:]|,\d)",
         _named_day,
     ),
     rule(
@@ -101,7 +104,7 @@ DATES: Final = (
         rf"\b(?:the\s)?(\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?({_MONTH})(?:,?\s(\d{{4}}))?(?!\w)",
         _day_of,
     ),
-    rule("decade", r"(?<!\w)['’]?((?:1[1-9]|20)\d0|[1-9]0)['’]?s\b", _decade),
+    rule("decade", r"(?<!\w)(')?((?:1[1-9]|20)\d0|[1-9]0)'?s\b", _decade),
 )
 YEARS: Final = (
     rule("years", r"(?<![\w.,/$€£-])((?:19|20)\d\d)\s?[-–]\s?((?:19|20)\d\d)(?![\w,/])", lambda m: f"{m[1]} to {m[2]}"),
@@ -124,7 +127,18 @@ def _clock(match: re.Match[str]) -> str:
 
 
 _HALF: Final = r"(?P<half>[ap]\.?\s?m\b\.?)"
+
+
+def _duration(match: re.Match[str]) -> str:
+    hours, minutes = int(match[1]), int(match[2])
+    return (
+        f"{cardinal(hours, 'en')} {'hour' if hours == 1 else 'hours'} "
+        f"{cardinal(minutes, 'en')} {'minute' if minutes == 1 else 'minutes'}"
+    )
+
+
 TIMES: Final = (
+    rule("duration", r"(?<![\w.,:/])(\d{1,2})\s?h(?:rs?)?\s?(\d{1,2})\s?m(?:in|ins)?\b", _duration),
     rule("clock_span", r"(?<=\d)(:\d\d|\s?[ap]m)\s?[-–]\s?(?=\d)", lambda m: f"{m[1]} to "),
     rule(
         "hours_span", rf"(?<![\w.,:/-])(\d{{1,2}})\s?[-–]\s?(?=\d{{1,2}}(?::\d\d)?\s?{_HALF})", lambda m: f"{m[1]} to "

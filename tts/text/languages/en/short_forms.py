@@ -28,6 +28,7 @@ def _day(written: str) -> str:
 
 
 _DAY: Final = any_of([name for day in words.WEEKDAYS for name in (day, day.capitalize())])
+_MONTH: Final = any_of([name[:3] for name in words.MONTHS])
 _ALONE_BEFORE: Final = r"(?<![\w@#/.°º'&-])"
 _ALONE_AFTER: Final = r"(?![\w/'@&$]|-\w|\.\w)"
 SHORT_FORMS: Final = (
@@ -36,7 +37,7 @@ SHORT_FORMS: Final = (
     table_rule("titles", words.TITLES),
     table_rule("before_number", words.BEFORE_NUMBER, after=r"(?=\s?\d)"),
     rule("weekdays", rf"\b({_DAY})\.?\s?[-–]\s?({_DAY})\b\.?", lambda m: f"{_day(m[1])} to {_day(m[2])}"),
-    rule("weekday", rf"\b({_DAY})(?=:|\.?,?\s\d)", lambda m: _day(m[1]), ignore_case=False),
+    rule("weekday", rf"\b({_DAY})(?=:|\.?,?\s(?:\d|{_MONTH}))\.?", lambda m: _day(m[1]), ignore_case=False),
     table_rule("chat", words.CHAT, before=_ALONE_BEFORE, after=_ALONE_AFTER),
     table_rule(
         "letters", words.SMALL_LETTERS, before=_ALONE_BEFORE + r"(?<!\d\s)", after=_ALONE_AFTER, match_case=True

@@ -20,7 +20,7 @@ TITLES: Final = {
     "approx.": "approximately", "dept.": "department", "blvd.": "boulevard", "ave.": "avenue", "rd.": "road",
     "apt.": "apartment", "ltd.": "limited", "p.s.": "P S", "ps.": "P S", "w/": "with", "w/o": "without",
     "b/c": "because", "and/or": "and or", "n/a": "not applicable", "a.m.": "AM", "p.m.": "PM", "u.s.": "US",
-    "u.s.a.": "USA", "u.k.": "UK", "misc.": "miscellaneous",
+    "u.s.a.": "USA", "u.k.": "UK", "misc.": "miscellaneous", "ca.": "circa", "bldg.": "building",
 }  # fmt: skip
 
 # these are words or names of their own, and short forms only before a number

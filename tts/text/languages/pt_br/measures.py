@@ -100,6 +100,7 @@ MEASURES: Final = (
     rule("money_after", rf"{_SIGN}{START}(?P<number>{NUM}){_SCALE}\s?(?P<currency>{_MONEY})(?!\w)", _money),
     rule("per", rf"(?<=[a-zà-ÿ])\s?/\s?({any_of(words.PER)})(?!\w)(?<!km/h)(?<!m/s)", _per),
     rule("range", rf"{START}({NUM})\s?[-–—]\s?(?={NUM}(?:\s?(?:{_UNIT}|k))?(?![\w/-]))", lambda m: f"{m[1]} a "),
+    rule("minus", r"(?<![\w)])-\s?(?=\d)", "menos "),
     rule("by", r"(?<![\d.,])(\d+)\s?[x×]\s?(\d+)(?![\d.,]\d)", _times),
     rule("generation", r"\b([2-6])G\b", lambda m: f"{m[1]} gê", ignore_case=False),
     rule("million", rf"{START}({NUM})(M)(?!\w)", lambda m: _scaled(m[1], m[2]), ignore_case=False),

@@ -45,7 +45,7 @@ def _pix_key(match: re.Match[str]) -> str:
 
 _CODE = (
     r"\b((?:(?:código|senha|pin|protocolo|pedido|token|ramal|matrícula|rastreio|cpf|cnpj|cep|rg|agência)"
-    r"(?:\s(?:é|de \w+|do \w+|número|nº))?|conta(?:\s(?:corrente|poupança|é|número|nº)|:))\s?[:#]?\s*)"
+    r"(?:\s(?:é|de \w+|do \w+|número|nº)){0,2}|conta(?:\s(?:corrente|poupança|é|número|nº)|:))\s?[:#]?\s*)"
     r"(\d{3,}(?:[ .-]\d+)*)(?![\w,/:]|\s?%)"
 )
 

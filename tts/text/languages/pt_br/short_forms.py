@@ -36,6 +36,7 @@ _ALONE_AFTER: Final = r"(?![\w/'@&$]|-\w|\.\w)"
 SHORT_FORMS: Final = (
     rule("etc", r"(?<!\w)etc\b\.*", _etc),
     rule("weekdays", rf"(?<!\w)({_DAY}\.?)(\s?[-–]\s?|\s(?:a|à|e|até)\s)({_DAY})(?!\w)\.?", _weekdays),
+    rule("rate", r"(?<=%)\sa\.\s?([ma])\.(?!\w)", lambda m: " ao mês" if m[1].lower() == "m" else " ao ano"),
     table_rule("titles", words.TITLES),
     table_rule("before_number", words.BEFORE_NUMBER, after=r"(?=\s?\d)"),
     rule("street", r"(?<![\w.])R\. (?=[A-ZÀ-Þ0-9])", "rua ", ignore_case=False),

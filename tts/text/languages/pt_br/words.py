@@ -20,7 +20,7 @@ TITLES: Final = {
     "dr.": "doutor", "dra.": "doutora", "drs.": "doutores", "prof.": "professor", "profa.": "professora",
     "profª": "professora", "eng.": "engenheiro", "sto.": "santo", "sta.": "santa", "sr": "senhor", "sra": "senhora",
     "dr": "doutor", "dra": "doutora", "av.": "avenida", "pça.": "praça", "rod.": "rodovia", "apto.": "apartamento",
-    "apto": "apartamento", "apt.": "apartamento", "jd.": "jardim", "tel.": "telefone",
+    "apto": "apartamento", "apt.": "apartamento", "jd.": "jardim", "bl.": "bloco", "tel.": "telefone",
     "nº": "número", "n°": "número", "n.º": "número", "nºs": "números", "nro.": "número",
     "p. ex.": "por exemplo", "p.ex.": "por exemplo", "ex.:": "exemplo:", "ex:": "exemplo:", "i.e.": "isto é",
     "e.g.": "por exemplo", "obs.:": "observação:", "obs:": "observação:", "obs.": "observação",
@@ -32,7 +32,7 @@ TITLES: Final = {
 
 # these are words or names of their own, and short forms only before a number
 BEFORE_NUMBER: Final = {
-    "art.": "artigo", "cap.": "capítulo", "vol.": "volume", "ap.": "apartamento", "bl.": "bloco", "pag.": "página",
+    "art.": "artigo", "cap.": "capítulo", "vol.": "volume", "ap.": "apartamento", "pag.": "página",
     "p.": "página", "fig.": "figura", "ref.": "referência", "cel.": "celular", "núm.": "número", "min.": "mínimo",
     "ed.": "edição", "km.": "quilômetro", "q.": "quadra", "lt.": "lote",
 }  # fmt: skip
@@ -66,7 +66,8 @@ WEEKDAYS: Final = {
 
 # keyboards write "2° andar" for "2º andar"
 COUNTED_BY_DEGREE: Final = (
-    "andar", "lugar", "dia", "ano", "turno", "semestre", "bimestre", "trimestre", "período", "piso", "tempo", "colocado",
+    "andar", "lugar", "dia", "ano", "turno", "semestre", "bimestre", "trimestre", "período", "piso", "tempo",
+    "colocado",
     "passo", "distrito", "batalhão", "ofício", "capítulo", "mês", "filho",
 )  # fmt: skip
 
