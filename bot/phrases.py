@@ -33,10 +33,7 @@ class Phrase(StrEnum):
     QUOTA_REACHED = "quota_reached"
     TOO_OLD = "too_old"
     LOOP_PAUSED = "loop_paused"
-    VOICE_FAILED = "voice_failed"
     NO_ANSWER = "no_answer"
-    WELCOME = "welcome"  # {persona}
-    DISCLOSURE = "disclosure"  # {persona}
 
 
 _PORTUGUESE = {
@@ -76,10 +73,7 @@ _PORTUGUESE = {
     Phrase.QUOTA_REACHED: "Por hoje já conversamos bastante. Amanhã eu estou aqui de novo!",
     Phrase.TOO_OLD: "Desculpe, sua mensagem me chegou com muito atraso. Se ainda fizer sentido, mande de novo?",
     Phrase.LOOP_PAUSED: "Acho que estamos andando em círculos, então vou fazer uma pausa. A equipe já foi avisada.",
-    Phrase.VOICE_FAILED: "Minha voz falhou agora, então vai por escrito.",
     Phrase.NO_ANSWER: "Desculpe, me perdi aqui. Pode repetir daqui a pouquinho?",
-    Phrase.WELCOME: "Oi! Aqui é {persona}. Mande um texto ou um áudio para começarmos.",
-    Phrase.DISCLOSURE: "Aviso: {persona} é uma inteligência artificial com voz sintética. Escreva *parar* para sair.",
 }
 _ENGLISH = {
     Phrase.HELP: (
@@ -116,10 +110,7 @@ _ENGLISH = {
     Phrase.QUOTA_REACHED: "We've talked plenty for one day. I'll be here again tomorrow!",
     Phrase.TOO_OLD: "Sorry, your message reached me very late. If it still matters, would you send it again?",
     Phrase.LOOP_PAUSED: "I think we're going round in circles, so I'll take a break. The team has been told.",
-    Phrase.VOICE_FAILED: "My voice failed just now, so here it is in writing.",
     Phrase.NO_ANSWER: "Sorry, I lost my thread. Could you say that again in a little while?",
-    Phrase.WELCOME: "Hi! This is {persona}. Send a text or a voice note to get started.",
-    Phrase.DISCLOSURE: "Please note: {persona} is an AI with a synthetic voice. Write *stop* to leave.",
 }
 PHRASES = MappingProxyType({PORTUGUESE: MappingProxyType(_PORTUGUESE), ENGLISH: MappingProxyType(_ENGLISH)})
 
