@@ -52,9 +52,9 @@ def host_of(url: str) -> str:
     """The address' host, for messages: an address may hold a password."""
     try:
         parts = urlsplit(url)
-        return "its socket" if parts.scheme == "unix" else parts.hostname or "an address without a host"
     except ValueError:
         return "an address that cannot be read"
+    return "its socket" if parts.scheme == "unix" else parts.hostname or "an address without a host"
 
 
 def is_loopback(host: str) -> bool:

@@ -1,0 +1,25 @@
+"""Aligns text in columns for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+
+def columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A line of heads and one line a row; the last column may be as long as it likes."""
+    widths = [max(map(len, cells)) for cells in zip(heads, *rows, strict=True)]
+    for number, row in enumerate((heads, *rows)):
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        yield click.style(line, bold=True) if number == 0 else line
+
+
+def pairs(facts: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """A line a fact, names in one column; a value's further lines stand below its first. Empty ones are left out."""
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        first, *rest = value.splitlines() or [""]
+        if value:
+            yield f"{click.style(f'{name:<{width}}', bold=True)}  {first}"
+            yield from (" " * (width + 2) + line for line in rest)
