@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 import click
@@ -15,11 +16,12 @@ def columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
         yield click.style(line, bold=True) if number == 0 else line
 
 
-def pairs(facts: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """A line a fact, names in one column; a value's further lines stand below its first. Empty ones are left out."""
+def pairs(facts: Sequence[tuple[str, str]], *, line_width: int = 100) -> Iterator[str]:
+    """A line a fact, names in one column; long values go on below themselves. Facts without a value are left out."""
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
-        first, *rest = value.splitlines() or [""]
         if value:
+            room = line_width - width - 2
+            first, *rest = [part for line in value.splitlines() for part in textwrap.wrap(line, room) or [""]]
             yield f"{click.style(f'{name:<{width}}', bold=True)}  {first}"
             yield from (" " * (width + 2) + line for line in rest)

@@ -145,6 +145,7 @@ def _whatsapp(settings: Settings, outside: httpx.AsyncClient, local: httpx.Async
     if account.verify_token:
         web = (settings.web_host, settings.web_port)
         yield add(name="handshake", look=_async(services.handshake, local, *web, account.verify_token))
+    if account.verify_token and account.is_meta:
         yield add(name="webhook", look=_sync(whatsapp.webhook_hint, web_host=settings.web_host))
 
 

@@ -25,7 +25,7 @@ async def port(client: httpx.AsyncClient, name: str, host: str, number: int, *, 
     if number == 0:
         return ok(f"{name} port", "any free one")
     if await _answers_as_ours(client, host, number):
-        return ok(title, f"{name} is running there")
+        return ok(title, f"in use, and answers /health as a running {name} does")
     problem = await asyncio.to_thread(_cannot_listen, host, number)
     if problem is None:
         return ok(title, f"free for {name}")

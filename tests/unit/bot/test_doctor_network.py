@@ -56,7 +56,7 @@ async def test_a_port_where_our_own_service_runs_is_fine(client: httpx.AsyncClie
     server = await aiohttp_server(answering("/health", {"status": "ok"}))
     finding = await services.port(client, "web", "127.0.0.1", server.port or 0)
     assert finding.level is Level.OK
-    assert "running" in finding.message
+    assert "running web" in finding.message
 
 
 async def test_a_service_that_is_not_well_is_still_our_own(client: httpx.AsyncClient, aiohttp_server: Serve) -> None:
