@@ -5,15 +5,20 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as StoreConnectionError
 
+from bot.mailbox import Claim, Effect, Incoming, Lane, Mailbox, MailboxSettings, PutResult, Token
+from bot.mailbox.functions import Sender
 from bot.store import Role, StorePlaces, connect, server_command, server_program
+from webhooks.messages import Person, StatusKind
 
 STARTS_WITHIN_S = 20.0
 
@@ -30,6 +35,7 @@ def store_places_for_tests() -> Iterator[StorePlaces]:
                 yield places
             finally:
                 server.kill()
+                server.wait()
 
 
 def await_answer(places: StorePlaces) -> None:
@@ -64,3 +70,94 @@ async def redis(store_url: str) -> AsyncIterator[Redis]:
         yield client
     finally:
         await client.aclose()
+
+
+class Box:
+    """A mailbox with few words: every burst is due at once and every retry runs at once, unless told otherwise."""
+
+    def __init__(self, redis: Redis, sender: Sender | None = None, **settings: int) -> None:
+        numbers = {"quiet_ms": 0, "burst_max_ms": 0, "retry_base_ms": 0} | settings
+        self.redis = redis
+        self.mailbox = Mailbox(redis, secret=b"test", settings=MailboxSettings(**numbers), sender=sender)
+        self.at_ms = time.time_ns() // 1_000_000 - 60_000
+
+    def incoming(self, name: str, **changes: Any) -> Incoming:
+        """A message called `name` that says its name, a second later than the one before."""
+        self.at_ms += 1000
+        fields: dict[str, Any] = {
+            "channel": "whatsapp",
+            "endpoint_id": "100",
+            "message_id": f"wamid.{name}",
+            "person": Person(phone="5511900000001"),
+            "at_ms": self.at_ms,
+            "payload": name.encode(),
+            "lane": Lane.VOICE,
+            "effect": Effect.MESSAGE,
+        }
+        return Incoming(**fields | changes)
+
+    async def put(self, name: str, **changes: Any) -> PutResult:
+        """Put one message."""
+        return await self.mailbox.put(self.incoming(name, **changes))
+
+    async def command(self, name: str, effect: Effect = Effect.COMMAND, **changes: Any) -> PutResult:
+        """Put one command."""
+        return await self.put(name, effect=effect, lane=Lane.FAST, **changes)
+
+    async def take(self, lane: Lane = Lane.VOICE, consumer: str = "worker-1") -> Token | None:
+        """The next token of a lane, if there is one now."""
+        tokens = await self.mailbox.take(lane, consumer, count=1, block_ms=1)
+        return tokens[0] if tokens else None
+
+    async def claim(self, lane: Lane = Lane.VOICE, consumer: str = "worker-1") -> Claim | None:
+        """The next turn of a lane, if there is one now."""
+        token = await self.take(lane, consumer)
+        return await self.mailbox.claim(token) if token else None
+
+    async def claimed(self, lane: Lane = Lane.VOICE, consumer: str = "worker-1") -> Claim:
+        """The next turn of a lane, which must be there."""
+        claim = await self.claim(lane, consumer)
+        assert claim is not None, "no turn was there to claim"
+        return claim
+
+    async def recovered(self, consumer: str = "worker-2") -> Claim | None:
+        """What a second worker takes over when the first is gone."""
+        tokens = await self.mailbox.recover(consumer, min_idle_ms=0, count=10)
+        claims = [await self.mailbox.claim(token, recovered=True) for token in tokens]
+        return claims[0] if claims else None
+
+    async def done(self, claim: Claim) -> None:
+        """Answer a turn."""
+        await self.mailbox.done(claim.lease, b"answered", "answered")
+
+    async def receipt(self, claim: Claim, status: StatusKind, *, part: str = "0:1", **changes: Any) -> bool:
+        """A receipt for one part of a turn."""
+        fields: dict[str, Any] = {
+            "endpoint_id": "100",
+            "callback_data": f"{claim.lease.turn_id}:{part}",
+            "status": status,
+            "at_ms": self.at_ms,
+            "message_id": "wamid.sent",
+        }
+        return await self.mailbox.receipt(**fields | changes)
+
+    async def media_failed(self, claim: Claim, *, part: str = "0:1") -> bool:
+        """The receipt of a voice note that the channel could not use after all."""
+        return await self.receipt(claim, StatusKind.FAILED, part=part, fault_code=131053, curable=True)
+
+
+MakeBox = Callable[..., Box]
+
+
+@pytest.fixture
+async def box(redis: Redis) -> Box:
+    """An empty mailbox on the session's Valkey."""
+    box = Box(redis)
+    await box.mailbox.prepare()
+    return box
+
+
+@pytest.fixture
+def make_box(redis: Redis) -> MakeBox:
+    """Makes mailboxes with other settings on the same store."""
+    return partial(Box, redis)
