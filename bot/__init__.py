@@ -1,0 +1,1 @@
+"""Recado: joins the messaging edge and the voice through durable turns."""

@@ -19,6 +19,8 @@ from typing import Any, Self
 import httpx
 import psutil
 
+from bot.installation import opened_installation
+from bot.mailbox import TurnSummary
 from bot.settings import Settings
 from bot.supervisor import ProcessSpec, Supervisor
 from tts.settings import TtsSettings
@@ -55,6 +57,7 @@ class Stack:
             "BURST_QUIET_S": "0.3",
             "BURST_MAX_S": "1.5",
             "TTS_ENGINES": "kokoro",
+            "VOICE_DEADLINE_S": "120",  # a busy machine speaks slowly, and these tests want to hear it
             "DRAIN_S": "10",
             "PYTHONPATH": str(Path.cwd()),
             **(settings or {}),
@@ -165,6 +168,26 @@ class Stack:
 
     async def webhooks(self) -> dict[str, Any]:
         return dict((await self.http.get(self._url("webhooks"))).json())
+
+    async def until_quiet(self, within_s: float = 60) -> None:
+        """Return once every webhook is acknowledged and no conversation waits for anything."""
+        ends = time.monotonic() + within_s
+        settings = Settings.model_construct(recado_data_dir=self.folder)
+        async with opened_installation(settings, wait_s=20) as installation:
+            while True:
+                counters = (await self.webhooks())["counters"]
+                depth = await installation.mailbox.depth()
+                if counters["posted"] == counters["acknowledged"] + counters["given_up"] and depth.conversations == 0:
+                    return
+                if time.monotonic() > ends:
+                    raise AssertionError(f"not quiet: {counters}, {depth}")
+                await asyncio.sleep(0.1)
+
+    async def turn_of(self, message: Mapping[str, Any]) -> TurnSummary | None:
+        """The turn that an answer belongs to, as the store knows it."""
+        turn_id = str(message["callback_data"]).partition(":")[0]
+        async with opened_installation(Settings.model_construct(recado_data_dir=self.folder)) as installation:
+            return await installation.mailbox.turn(turn_id)
 
     async def post_raw(self, body: bytes, signature: str = "valid") -> None:
         (await self.http.post(self._url("raw"), params={"signature": signature}, content=body)).raise_for_status()
