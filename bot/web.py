@@ -135,7 +135,7 @@ def _timed(metrics: Metrics) -> Callable[..., Awaitable[web.StreamResponse]]:
 
 
 async def _health(_request: web.Request) -> web.Response:
-    return web.json_response({"status": "ok"})
+    return web.json_response({"status": "ok", "service": "recado-web"})
 
 
 async def _ready(request: web.Request) -> web.Response:

@@ -182,7 +182,7 @@ class _Condition:
 
 async def _serve(settings: Settings, condition: _Condition, metrics: Metrics) -> web.AppRunner:
     async def health(_request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
+        return web.json_response({"status": "ok", "service": "recado-worker"})
 
     async def ready(_request: web.Request) -> web.Response:
         facts = condition.facts()
