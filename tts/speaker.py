@@ -125,9 +125,10 @@ class Speaker:
             self.plan, text, voice, language=language, max_spoken_s=max_spoken_s, lexicon=lexicon
         )
         plan_s = self._clock() - started_s
+        remaining_s = None if deadline_s is None else deadline_s - plan_s
         course = _Course(attempts=[])
         try:
-            async with asyncio.timeout(deadline_s) as limit:
+            async with asyncio.timeout(remaining_s) as limit:
                 slot, rendering = await self._render(plan, voice, seed=seed, course=course)
                 pauses_ms = [segment.pause_after_ms for segment in plan.segments]
                 encoded = await asyncio.to_thread(self._encode, rendering, pauses_ms, audio_format)

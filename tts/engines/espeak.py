@@ -55,6 +55,6 @@ class EspeakEngine:
             samples, rate_hz = espeak_ng.speech(utterance.text, VOICES[language], speed=utterance.voice.speed)
         except TtsError as error:
             return error
-        if not len(samples):
+        if not samples.any():
             return BadText("the text holds nothing espeak can say")
         return PcmAudio(samples=samples, sample_rate_hz=rate_hz)

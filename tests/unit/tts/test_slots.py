@@ -1,0 +1,221 @@
+import threading
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+
+from tts.batching import BatchPolicy, Device
+from tts.breaker import BreakerPolicy, BreakerState
+from tts.contract import PcmAudio, Utterance, Voice
+from tts.engines.fake import FakeEngine
+from tts.errors import BadText, DeadlineExceeded, EngineFailed, EngineOverloaded, EngineUnavailable, TakeRejected
+from tts.gate import GateLimits
+from tts.slots import EngineSlot, EngineState
+
+VOICE = Voice(id="v", language="en")
+SILENT = PcmAudio(samples=np.zeros(24_000, np.float32), sample_rate_hz=24_000)
+
+
+def utterance(text: str = "hello", *, seed: int | None = None) -> Utterance:
+    return Utterance(text=text, language="en", voice=VOICE, expected_s=0.5, seed=seed)
+
+
+class House:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        self.slept_s: list[float] = []
+        self.hung: list[str] = []
+        self.device = Device("test")
+        self.slots: list[EngineSlot] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept_s.append(seconds)
+
+    async def slot(self, engine: FakeEngine | None, *, takes: int = 2, deadline_s: float = 60.0) -> EngineSlot:
+        slot = EngineSlot(
+            "fake",
+            engine,
+            device=self.device,
+            batching=BatchPolicy(max_batch=16, max_wait_s=0.0, deadline_s=deadline_s),
+            breaker=BreakerPolicy(failures=2, window_s=60.0, recovery_s=30.0),
+            gate=GateLimits(),
+            takes=takes,
+            on_hung=lambda name, _suspects: self.hung.append(name),
+            on_batch=lambda _stats: None,
+            clock=lambda: self.now_s,
+            sleep=self.sleep,
+        )
+        self.slots.append(slot)
+        await slot.load()
+        return slot
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    house = House()
+    yield house
+    for slot in house.slots:
+        await slot.close()
+    house.device.close()
+
+
+def seeds(engine: FakeEngine) -> list[int | None]:
+    return [utterance.seed for batch in engine.batches for utterance in batch]
+
+
+async def test_a_loaded_engine_says_so(house: House) -> None:
+    slot = await house.slot(FakeEngine())
+
+    assert (slot.status.state, slot.status.model, slot.view.unavailable) == (EngineState.LOADED, "tone", "")
+
+
+async def test_an_engine_that_cannot_load_keeps_the_reason(house: House) -> None:
+    engine = FakeEngine()
+    engine.loads_with = EngineUnavailable("no weights: fetch them")
+
+    slot = await house.slot(engine)
+
+    assert slot.status.state is EngineState.FAILED
+    assert slot.view.unavailable == "failed: no weights: fetch them"
+
+
+async def test_a_known_engine_without_configuration_says_so(house: House) -> None:
+    slot = await house.slot(None)
+
+    assert slot.status.state is EngineState.NOT_CONFIGURED
+    assert slot.view.unavailable == "not configured"
+
+
+async def test_segments_come_back_in_the_order_of_the_text(house: House) -> None:
+    slot = await house.slot(FakeEngine(max_batch=1))
+    lengths = (0.9, 0.3, 0.6)
+
+    rendering = await slot.render([Utterance(text=str(s), language="en", voice=VOICE, expected_s=s) for s in lengths])
+
+    assert [segment.duration_s for segment in rendering.segments] == pytest.approx(lengths)
+
+
+async def test_a_rejected_take_is_spoken_again_with_another_seed(house: House) -> None:
+    engine = FakeEngine()
+    engine.results = [SILENT]
+
+    await (await house.slot(engine)).render([utterance(seed=7)])
+
+    assert seeds(engine) == [7, 8]
+
+
+async def test_only_the_rejected_segment_is_spoken_again(house: House) -> None:
+    engine = FakeEngine(max_batch=1)
+    engine.results = [SILENT]
+
+    await (await house.slot(engine)).render([utterance("a"), utterance("b")])
+
+    assert sorted(batch[0].text for batch in engine.batches) == ["a", "a", "b"]
+
+
+async def test_a_note_is_given_up_when_every_take_is_rejected(house: House) -> None:
+    engine = FakeEngine()
+    engine.results = [SILENT] * 3
+
+    with pytest.raises(TakeRejected, match="silent"):
+        await (await house.slot(engine, takes=3)).render([utterance()])
+
+    assert len(engine.batches) == 3
+
+
+async def test_an_engine_that_cannot_vary_is_not_asked_twice(house: House) -> None:
+    engine = FakeEngine(deterministic=True)
+    engine.results = [SILENT]
+
+    with pytest.raises(TakeRejected):
+        await (await house.slot(engine)).render([utterance()])
+
+    assert len(engine.batches) == 1
+
+
+async def test_a_failure_is_tried_again_after_growing_pauses(house: House) -> None:
+    engine = FakeEngine()
+    engine.results = [EngineFailed("x"), EngineFailed("x")]
+
+    await (await house.slot(engine, takes=3)).render([utterance()])
+
+    assert house.slept_s == [0.2, 0.4]
+
+
+async def test_an_overloaded_engine_is_left_alone(house: House) -> None:
+    engine = FakeEngine()
+    engine.results = [EngineOverloaded("full", retry_after_s=5)]
+
+    with pytest.raises(EngineOverloaded):
+        await (await house.slot(engine)).render([utterance()])
+
+    assert len(engine.batches) == 1
+
+
+async def test_a_text_that_cannot_be_spoken_is_not_tried_again(house: House) -> None:
+    engine = FakeEngine()
+    engine.results = [BadText("no")]
+
+    with pytest.raises(BadText):
+        await (await house.slot(engine)).render([utterance()])
+
+    assert len(engine.batches) == 1
+
+
+async def failing(house: House, error: Exception) -> EngineSlot:
+    engine = FakeEngine()
+    engine.raises = error
+    slot = await house.slot(engine, takes=1)
+    for _ in range(2):
+        with pytest.raises(type(error)):
+            await slot.render([utterance()])
+    engine.raises = None
+    return slot
+
+
+async def test_failures_open_the_breaker_until_a_trial_succeeds(house: House) -> None:
+    slot = await failing(house, EngineFailed("x"))
+    assert not slot.view.allowed
+
+    house.now_s += 30
+    assert slot.view.allowed
+    await slot.render([utterance()])
+
+    assert slot.status.breaker is BreakerState.CLOSED
+
+
+@pytest.mark.parametrize("error", [BadText("x"), TakeRejected("x"), EngineOverloaded("x", retry_after_s=1)])
+async def test_what_is_not_the_engines_fault_leaves_the_breaker_closed(house: House, error: Exception) -> None:
+    assert (await failing(house, error)).view.allowed
+
+
+async def test_callers_who_ran_out_of_time_open_the_breaker(house: House) -> None:
+    slot = await house.slot(FakeEngine())
+
+    slot.ran_out_of_time()
+    slot.ran_out_of_time()
+
+    assert slot.status.breaker is BreakerState.OPEN
+
+
+async def test_an_engine_that_hangs_is_never_asked_again(house: House) -> None:
+    engine = FakeEngine()
+    engine.hold = threading.Event()
+    slot = await house.slot(engine, deadline_s=0.05)
+
+    with pytest.raises(DeadlineExceeded):
+        await slot.render([utterance()])
+    engine.hold.set()
+
+    assert slot.status.state is EngineState.HUNG
+    assert "restarted" in slot.view.unavailable
+    assert house.hung == ["fake"]
+
+
+async def test_closing_frees_the_model(house: House) -> None:
+    engine = FakeEngine()
+    slot = await house.slot(engine)
+
+    await slot.close()
+
+    assert not engine.loaded
