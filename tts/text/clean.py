@@ -24,7 +24,7 @@ _ONE_FORM = str.maketrans(
         "\u2028": "\n", "\u2029": "\n", "\r": "\n", "\t": " ", "…": "...",
     }
 )  # fmt: skip
-_KEPT_AS_WRITTEN = frozenset("ªº²³™℠°")
+_KEPT_AS_WRITTEN = frozenset("ªº²³™℠°！？，；：")
 
 
 def clean(text: str) -> str:

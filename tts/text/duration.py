@@ -1,4 +1,8 @@
-"""How long a text takes to say at speed 1.0. Knows no engine: the pace of each language is data."""
+"""How long a text takes to say at speed 1.0. Knows no engine: the pace of each language is data.
+
+Fitted to Kokoro (voice jm_kumo) on segments of chat replies: over 21 Portuguese and 19 English ones the real length was
+0.90-1.12 and 0.84-1.16 of the expected one. The lead is the silence an engine leaves around a take.
+"""
 
 from __future__ import annotations
 

@@ -19,4 +19,4 @@ def lexicon_rules(lexicon: Mapping[str, str]) -> tuple[tuple[Rule, ...], tuple[R
 
 
 def _rules(name: str, entries: Mapping[str, str]) -> tuple[Rule, ...]:
-    return (table_rule(name, entries, before=r"(?<!\w)", after=r"(?!\w)"),) if entries else ()
+    return (table_rule(name, entries, before=r"(?<!\w)", keep_capital=False),) if entries else ()

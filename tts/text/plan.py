@@ -148,10 +148,11 @@ def _speak(
     text, links = say_links(apply_rules(block.text, before), language)
     text, emoji = drop_emoji(text)
     text, actions = play_actions(text, language)
-    text, sieved = _expand(join_lines(text), language)
-    text, _ = keep_speakable(apply_rules(text, after), language)
-    if block.number is not None and text:
+    text = join_lines(text)
+    if block.number is not None and has_word(text):
         text = f"{capitalised(cardinal(block.number, language.code))}, {text}"
+    text, sieved = _expand(text, language)
+    text, _ = keep_speakable(apply_rules(text, after), language)
     return _ended(text), (*links, *emoji, *actions, *sieved)
 
 

@@ -40,14 +40,15 @@ def table_rule(
     before: str = r"(?<![\w@#])",
     after: str = r"(?!\w)",
     match_case: bool = False,
+    keep_capital: bool = True,
 ) -> Rule:
-    """A rule for a table of written → spoken forms, longest first; a capital first letter is kept."""
-    lookup = dict(table) if match_case else {key.lower(): value for key, value in table.items()}
+    """A rule for a table of written → spoken forms, longest first; `keep_capital` carries a capital letter over."""
+    lookup = {key if match_case else key.lower(): value for key, value in table.items()}
 
     def say(match: re.Match[str]) -> str:
         found = match.group()
         spoken = lookup[found if match_case else found.lower()]
-        return capitalised(spoken) if found[0].isupper() and not match_case else spoken
+        return capitalised(spoken) if keep_capital and found[0].isupper() else spoken
 
     return rule(name, before + any_of(table) + after, say, ignore_case=not match_case)
 
