@@ -30,7 +30,7 @@ import orjson
 import psutil
 import structlog
 from redis import exceptions
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
 
@@ -38,6 +38,7 @@ log = structlog.get_logger()
 
 PROTOCOL = 2  # pinned: reply shapes differ between RESP2 and RESP3
 LEAST_VERSION = (7, 0)
+MOST_CONNECTIONS = 64  # of one process; further calls wait their turn
 _SOCKET_PATH_LIMIT = 107
 _LOCK_WAIT_S = 0.2
 
@@ -243,15 +244,16 @@ class Role(Enum):
 def connect(url: str, role: Role) -> Redis:
     """A client for `url` (unix://, redis:// or rediss://); connects on first use. Replies are bytes, RESP2."""
     backoff = ExponentialBackoff(cap=1.0, base=0.05) if role.retries else NoBackoff()
-    client: Redis = Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=MOST_CONNECTIONS,
+        timeout=role.connect_s,
         protocol=PROTOCOL,
         socket_connect_timeout=role.connect_s,
         socket_timeout=role.command_s,
         retry=Retry(backoff, role.retries),
-        health_check_interval=0,
     )
-    return client
+    return Redis.from_pool(pool)
 
 
 async def check_store(redis: Redis, *, allow_volatile: bool = False) -> tuple[str, ...]:

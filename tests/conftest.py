@@ -106,7 +106,7 @@ class Box:
 
     async def take(self, lane: Lane = Lane.VOICE, consumer: str = "worker-1") -> Token | None:
         """The next token of a lane, if there is one now."""
-        tokens = await self.mailbox.take(lane, consumer, count=1, block_ms=1)
+        tokens = await self.mailbox.take(lane, consumer, count=1, block_ms=0)
         return tokens[0] if tokens else None
 
     async def claim(self, lane: Lane = Lane.VOICE, consumer: str = "worker-1") -> Claim | None:

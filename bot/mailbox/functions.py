@@ -81,7 +81,7 @@ class Functions:
         return await self.restored(lambda: self._sender.fcall(self._prefix + name, self._settings, *arguments))
 
     async def read(
-        self, stream: str, group: str, consumer: str, *, count: int, block_ms: int, noack: bool = False
+        self, stream: str, group: str, consumer: str, *, count: int, block_ms: int | None, noack: bool = False
     ) -> list[tuple[str, dict[bytes, bytes]]]:
         """New entries of a stream for one consumer of a group: (id, fields) each, none after `block_ms`."""
         reply: Any = await self.restored(

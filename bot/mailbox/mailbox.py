@@ -140,7 +140,7 @@ class Mailbox(Desk):
         return None if next_ms < 0 else next_ms / 1000
 
     async def take(self, lane: Lane, consumer: str, *, count: int, block_ms: int) -> list[Token]:
-        """Up to `count` tokens of one lane, waiting `block_ms` (at most 5000) for the first.
+        """Up to `count` tokens of one lane, waiting `block_ms` (at most 5000, 0 for not at all) for the first.
 
         `consumer` must be unique per process start. From here on the token must be renewed, or others take it over.
         """
@@ -249,6 +249,6 @@ class Mailbox(Desk):
         return max(0, left_ms) / 1000 if left_ms != -2 else None
 
 
-def _block(block_ms: int) -> int:
-    """At least 1 (0 would wait for ever), at most what the client's own time-out leaves room for."""
-    return min(max(block_ms, 1), MAX_BLOCK_MS)
+def _block(block_ms: int) -> int | None:
+    """None for not waiting (0 would wait for ever), at most what the client's own time-out leaves room for."""
+    return min(block_ms, MAX_BLOCK_MS) if block_ms > 0 else None
