@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from bot.words import plain_words
@@ -129,6 +130,7 @@ _CONFIRMATIONS = _phrases(_CONFIRM)
 _CANCELLATIONS = _phrases(_CANCEL)
 _LEADS = _phrases(_CHOOSE_LEADS)
 _LONG_COMMANDS = tuple(phrase for phrase in _COMMANDS if len(phrase) >= TYPO_MIN_CHARS)
+_LONGEST_COMMAND = max(map(len, _COMMANDS))
 
 
 def persona_payload(persona_id: str) -> str:
@@ -188,9 +190,7 @@ def _chosen(words: str, personas: Mapping[str, str]) -> str | None:
 
 def _near(words: str) -> CommandKind | None:
     """A long command with one slip of the thumb in it."""
-    if len(words) < TYPO_MIN_CHARS - 1:
+    if not TYPO_MIN_CHARS - 1 <= len(words) <= _LONGEST_COMMAND + 1:
         return None
-    for phrase in _LONG_COMMANDS:
-        if OSA.distance(words, phrase, score_cutoff=1) <= 1:
-            return _COMMANDS[phrase]
-    return None
+    found = process.extractOne(words, _LONG_COMMANDS, scorer=OSA.distance, score_cutoff=1)
+    return _COMMANDS[found[0]] if found else None

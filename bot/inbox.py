@@ -41,13 +41,22 @@ class MailboxInbox:
 
     async def accept(self, updates: Sequence[Update]) -> None:
         """Return when all are durable; raises InboxUnavailable when one may not be."""
-        results = await asyncio.gather(*(self._keep(update) for update in updates), return_exceptions=True)
+        if len(updates) == 1:  # nearly every webhook: no task needed
+            await self._keep_or_count(updates[0])
+            return
+        results = await asyncio.gather(*map(self._keep_or_count, updates), return_exceptions=True)
         for result in results:
-            if isinstance(result, MailboxError):
-                raise InboxUnavailable("the store did not take a message") from result
-            if isinstance(result, BaseException):
-                self._metrics.errors.labels("VALIDATION").inc()
-                log.error("an update could not be kept", error=type(result).__name__, exc_info=result)
+            if result is not None:
+                raise result
+
+    async def _keep_or_count(self, update: Update) -> None:
+        try:
+            await self._keep(update)
+        except MailboxError as error:
+            raise InboxUnavailable("the store did not take a message") from error
+        except Exception as error:
+            self._metrics.errors.labels("VALIDATION").inc()
+            log.error("an update could not be kept", error=type(error).__name__, exc_info=error)
 
     async def _keep(self, update: Update) -> None:
         match update:
