@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     # The worker
     worker_slots: int = Field(32, ge=1, description="Turns a worker handles at once.")
     lease_s: float = Field(60, gt=5, description="Seconds until another worker takes over a dead worker's turn.")
+    receipt_grace_s: float = Field(
+        60, gt=0, description="Seconds an unclear send waits for its receipt before it is sent once more."
+    )
     max_attempts: int = Field(5, ge=1, description="Tries of a turn before it goes to the dead letters.")
     drain_s: float = Field(25, ge=0, description="Seconds a stopping worker finishes its turns before handing back.")
     send_per_second: float = Field(80, gt=0, description="Messages a second this account may send (20 in coexistence).")

@@ -81,7 +81,11 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
                 conversations=installation.conversations,
                 personas=installation.personas,
                 metrics=metrics,
-                limits=TurnLimits(voice_deadline_s=settings.voice_deadline_s, stale_after_s=settings.stale_after_s),
+                limits=TurnLimits(
+                    voice_deadline_s=settings.voice_deadline_s,
+                    stale_after_s=settings.stale_after_s,
+                    receipt_grace_s=settings.receipt_grace_s,
+                ),
                 now_ms=_now_ms,
             )
         )

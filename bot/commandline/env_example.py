@@ -96,7 +96,7 @@ GROUPS = (
     ),
     Group(
         title="Worker",
-        names=("worker_slots", "lease_s", "max_attempts", "drain_s", "send_per_second"),
+        names=("worker_slots", "lease_s", "receipt_grace_s", "max_attempts", "drain_s", "send_per_second"),
     ),
     Group(
         title="Worker: speaking together",
