@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hmac
 import json
 import re
@@ -205,8 +206,9 @@ class Graph:
         if self._faults.take(Fault.AMBIGUOUS, Operation.SEND):
             _hang_up(request)
         else:
-            await response.prepare(request)
-            await response.write_eof()
+            with contextlib.suppress(ConnectionError):  # who asked may be gone: the message goes its way all the same
+                await response.prepare(request)
+                await response.write_eof()
         self._exchange.deliver(message)
         return response
 
