@@ -229,12 +229,12 @@ local function close(turn, state, why)
   end
 end
 
--- Runs a closed turn again, ahead of what waits in the conversation that now holds its mailbox.
+-- Runs a closed turn again, ahead of what waits.
 local function reopen(turn)
   local name = turn_key(turn)
-  local id = living_conversation(call('HGET', name, 'conversation'))
+  local id = call('HGET', name, 'conversation')
   if call('EXISTS', conversation_key(id)) == 0 then return end
-  call('HSET', name, 'state', 'open', 'conversation', id, 'failures', 0, 'crashes', 0, 'retry_ms', now)
+  call('HSET', name, 'state', 'open', 'failures', 0, 'crashes', 0, 'retry_ms', now)
   call('HDEL', name, 'outcome', 'closed_ms', 'cancel')
   expire(cfg.open_ms, name, receipts_key(turn))
   for mark in words(call('HGET', name, 'marks')) do expire(cfg.open_ms, message_key(mark)) end

@@ -130,6 +130,14 @@ async def test_a_command_is_due_at_once_and_takes_the_burst_before_it_along(make
     assert (await box.claimed(Lane.FAST)).payloads == (b"command",)
 
 
+async def test_what_a_command_split_off_follows_without_waiting_again(make_box: MakeBox) -> None:
+    box = make_box(quiet_ms=60_000, burst_max_ms=60_000)
+    await box.command("command")
+    await box.put("after")
+    await box.done(await box.claimed(Lane.FAST))
+    assert (await box.claimed()).payloads == (b"after",)
+
+
 async def test_a_burst_of_text_goes_to_the_fast_lane_and_one_voice_message_makes_it_slow(box: Box) -> None:
     await box.put("text", lane=Lane.FAST)
     await box.put("voice", lane=Lane.VOICE)
