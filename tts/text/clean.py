@@ -27,6 +27,9 @@ _ONE_FORM = str.maketrans(
 _KEPT_AS_WRITTEN = frozenset("ªº²³™℠°！？，；：")
 
 
+_LONG_RUN = re.compile(r"([^\w\s`|-])\1{3,}")
+
+
 def clean(text: str) -> str:
     """The text in NFC with ASCII quotes, hyphens and digits, without tokens, tags and invisible characters."""
     text = text.replace("\r\n", "\n")
@@ -35,7 +38,7 @@ def clean(text: str) -> str:
     text = _LINE_BREAK_TAG.sub("\n", text)
     text = _TAG.sub(" ", text)
     text = unicodedata.normalize("NFC", "".join(map(_plain, text.translate(_ONE_FORM))))
-    return text.translate(_ONE_FORM)
+    return _LONG_RUN.sub(r"\1\1\1", text.translate(_ONE_FORM))
 
 
 def _plain(character: str) -> str:

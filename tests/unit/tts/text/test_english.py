@@ -59,6 +59,9 @@ TIME = [
     ("at 10 a.m. Come", "At ten AM. Come."),
     ("at 9:00", "At nine o'clock."),
     ("at 9:05", "At nine oh five."),
+    ("wait 30s", "Wait thirty seconds."),
+    ("Tue, Oct. 21, at 5 PM", "Tuesday, October twenty-first, at five PM."),
+    ("2h15m", "Two hours fifteen minutes."),
     ("at 14:30", "At fourteen thirty."),
     ("9am-5pm, Mon-Fri", "Nine AM to five PM, Monday to Friday."),
     ("open 24/7", "Open twenty-four seven."),
@@ -76,6 +79,8 @@ NAMES = [
 ]
 
 UNITS = [
+    ("-12.5%", "Minus twelve point five percent."),
+    ("9,833,520 km²", "Nine million eight hundred thirty-three thousand five hundred twenty square kilometers."),
     ("30 km/h", "Thirty kilometers per hour."),
     ("1 kg and 2kg", "One kilogram and two kilograms."),
     ("25°C and 77°F", "Twenty-five degrees Celsius and seventy-seven degrees Fahrenheit."),

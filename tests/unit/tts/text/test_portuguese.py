@@ -39,6 +39,7 @@ NUMBERS = [
     ("10-12 pessoas", "Dez a doze pessoas."),
     ("de 2020-2024", "De dois mil e vinte a dois mil e vinte e quatro."),
     ("Flamengo 2x1 Vasco", "Flamengo dois a um Vasco."),
+    ("tamanho 38/40, carro 4x4", "Tamanho trinta e oito barra quarenta, carro quatro por quatro."),
     ("foto 10x15", "Foto dez por quinze."),
     ("3 + 2 = 5", "Três mais dois igual a cinco."),
     ("século XXI e século V", "Século vinte e um e século quinto."),
@@ -69,6 +70,7 @@ MONEY = [
     ("10x de R$ 99,90 sem juros", "Dez vezes de noventa e nove reais e noventa centavos sem juros."),
     ("em 3x no cartão", "Em três vezes no cartão."),
     ("50% de desconto", "Cinquenta por cento de desconto."),
+    ("juros de 1% a.m.", "Juros de um por cento ao mês."),
     ("15-20% off", "Quinze a vinte por cento off."),
     ("0,5% ao mês", "Zero vírgula cinco por cento ao mês."),
 ]
@@ -99,6 +101,8 @@ TIME = [
     ("30 min", "Trinta minutos."),
     ("aberto 24h, 7 dias", "Aberto vinte e quatro horas, sete dias."),
     ("24/7", "Vinte e quatro por sete."),
+    ("de 8/8h", "De oito em oito horas."),
+    ("Sáb: 9h", "Sábado: nove horas."),
     ("seg a sex", "Segunda a sexta."),
 ]
 
@@ -115,6 +119,7 @@ NAMES = [
     ),
     ("CEP 01310-100", "CEP zero um três um zero, um zero zero."),
     ("o código é 4829", "O código é quatro oito dois nove."),
+    ("código de verificação é 582 914", "Código de verificação é cinco oito dois, nove um quatro."),
     ("pedido 12345 saiu", "Pedido um dois três quatro cinco saiu."),
     ("maria.s@gmail.com", "Maria ponto s arroba gmail ponto com."),
     ("siga @recado", "Siga arroba recado."),
@@ -124,6 +129,8 @@ NAMES = [
 ]
 
 UNITS = [
+    ("2m x 1m", "Dois metros por um metro."),
+    ("-5°C", "Menos cinco graus Celsius."),
     ("30 km/h", "Trinta quilômetros por hora."),
     ("1 kg e 2kg", "Um quilo e dois quilos."),
     ("500g de queijo", "Quinhentos gramas de queijo."),

@@ -61,7 +61,8 @@ def _fraction(match: re.Match[str]) -> str:
     whole, over, under = match["whole"], int(match["over"]), int(match["under"])
     unit = words.UNITS.get((match["unit"] or "").lower())
     if over >= under or under > 9:
-        return beside_letters(match, f"{whole or ''} {over} out of {under} {match['unit'] or ''}".strip())
+        between = "out of" if under in words.FULL_MARKS and over <= under else "slash"
+        return beside_letters(match, f"{whole or ''} {over} {between} {under} {match['unit'] or ''}".strip())
     part = words.PARTS.get(under) or ordinal(under, "en")
     spoken = f"{'a' if over == 1 and whole else cardinal(over, 'en')} {part}{'s' if over > 1 else ''}"
     if whole:
@@ -81,6 +82,7 @@ MEASURES: Final = (
     rule("range", rf"{START}({NUM})\s?[-–—]\s?(?={NUM}(?:\s?(?:{_UNIT}|k))?(?![\w/-]))", lambda m: f"{m[1]} to "),
     rule("minus", r"(?<![\w)])-\s?(?=\d)", "minus "),
     rule("by", r"(?<![\d.,])(\d+)\s?[x×]\s?(\d+)(?![\d.,]\d)", _by),
+    rule("by_measure", r"(?<=[\w²])\s[x×]\s(?=\d)", " by "),
     rule("times", r"(?<![\w.,])(\d+(?:\.\d+)?)\s?[x×](?!\w)", lambda m: f"{m[1]} {'time' if m[1] == '1' else 'times'}"),
     rule("height", r"(?<![\w.,])([3-8])'\s?(\d{1,2})\b\"?", _height),
     rule("generation", r"\b([2-6])G\b|\b([248])K\b", lambda m: f"{say_number(m[0][0])} {m[0][-1]}", ignore_case=False),

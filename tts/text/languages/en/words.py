@@ -88,6 +88,7 @@ UNITS: Final = _regular(
 }  # fmt: skip
 
 
+FULL_MARKS: Final = frozenset({5, 10, 20, 50, 100})
 PARTS: Final = {2: "half", 3: "third", 4: "quarter"}
 
 

@@ -38,7 +38,7 @@ def _roman(match: re.Match[str]) -> str:
 
 _LABELS: Final = bag(
     """
-    capítulo volume tomo parte fase artigo ato livro tipo nível grau seção etapa módulo
+    capítulo volume tomo parte fase artigo inciso ato livro tipo nível grau seção etapa módulo
     """
 )
 
@@ -57,7 +57,7 @@ COUNTS: Final = (
     rule("ordinal_in_letters", r"(?<![\w.,])(\d{1,2})(os|as|o|a)(?!\w)", _ordinal),
     rule(
         "roman",
-        rf"(?P<label>\b(?:[Ss]éculos?|[A-ZÀ-Þ]?[a-zà-ÿ]*(?:apítulo|olume|omo|arte|ase|rtigo|vro|ipo|ível|rau|eção)))\s(?P<roman>{ROMAN})\b(?!['.-]\w)",
+        rf"(?P<label>\b(?:[Ss]éculos?|[A-ZÀ-Þ]?[a-zà-ÿ]*(?:apítulo|olume|omo|arte|ase|rtigo|nciso|vro|ipo|ível|rau|eção)))\s(?P<roman>{ROMAN})\b(?!['.-]\w)",
         _roman,
         ignore_case=False,
     ),

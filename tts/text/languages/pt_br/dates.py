@@ -102,6 +102,7 @@ def _pace(match: re.Match[str]) -> str:
 
 
 TIMES: Final = (
+    rule("every_hours", r"(?:\bde\s)?(?<![\w.,/-])(\d{1,2})/\1\s?(?=h)", lambda m: f"de {m[1]} em {m[1]} "),
     rule("hours_span", r"(?<![\w.,:/-])(\d{1,2}\s?h?)\s?(-|–|às|as|a)\s?(\d{1,2}\s?h(?:oras|rs|s)?\b)", _span),
     rule("clock_span", r"(?<=\d)(h|:\d\d|h\d\d)\s?[-–]\s?(?=\d{1,2}(?:h|:\d))", lambda m: f"{m[1]} às "),
     rule("midnight", r"\bàs\s(?=0?0\s?[h:])", "à "),

@@ -61,7 +61,11 @@ def _per(match: re.Match[str]) -> str:
 
 def _times(match: re.Match[str]) -> str:
     left, right = match[1], match[2]
-    is_score = len(left) == len(right) == 1 and not re.match(r"\s?[a-z²%]", match.string[match.end() :])
+    is_score = (
+        len(left) == len(right) == 1
+        and (left, right) != ("4", "4")
+        and not re.match(r"\s?[a-z²%]", match.string[match.end() :])
+    )
     return f"{left} {'a' if is_score else 'por'} {right}"
 
 
@@ -80,7 +84,8 @@ def _fraction(match: re.Match[str]) -> str:
     part = words.PARTS.get(under)
     unit = words.UNITS.get((match["unit"] or "").lower())
     if part is None or over >= under or (over > 1 and under > 5):
-        return beside_letters(match, f"{whole or ''} {over} de {under} {match['unit'] or ''}".strip())
+        between = "de" if under in words.FULL_MARKS and over <= under else "barra"
+        return beside_letters(match, f"{whole or ''} {over} {between} {under} {match['unit'] or ''}".strip())
     feminine = unit.feminine if unit else gender_of(1, "", match.string[match.end() :]) is Gender.FEMININE
     if under == 2:
         spoken = "meia" if feminine else "meio"
@@ -102,6 +107,7 @@ MEASURES: Final = (
     rule("range", rf"{START}({NUM})\s?[-–—]\s?(?={NUM}(?:\s?(?:{_UNIT}|k))?(?![\w/-]))", lambda m: f"{m[1]} a "),
     rule("minus", r"(?<![\w)])-\s?(?=\d)", "menos "),
     rule("by", r"(?<![\d.,])(\d+)\s?[x×]\s?(\d+)(?![\d.,]\d)", _times),
+    rule("by_measure", r"(?<=[\w²])\s[x×]\s(?=\d)", " por "),
     rule("generation", r"\b([2-6])G\b", lambda m: f"{m[1]} gê", ignore_case=False),
     rule("million", rf"{START}({NUM})(M)(?!\w)", lambda m: _scaled(m[1], m[2]), ignore_case=False),
     rule("scaled", rf"{START}({NUM})\s?(k|mi|bi)(?!\w)", lambda m: _scaled(m[1], m[2])),

@@ -21,6 +21,11 @@ def _weekdays(match: re.Match[str]) -> str:
     return capitalised(spoken) if match[1][0].isupper() else spoken
 
 
+def _weekday(match: re.Match[str]) -> str:
+    spoken = words.WEEKDAYS[match[1].lower()]
+    return capitalised(spoken) if match[1][0].isupper() else spoken
+
+
 def _etc(match: re.Match[str]) -> str:
     rest = match.string[match.end() :].lstrip()
     return "etcétera" + ("." if not rest or rest[0].isupper() else "")
@@ -36,10 +41,16 @@ _ALONE_AFTER: Final = r"(?![\w/'@&$]|-\w|\.\w)"
 SHORT_FORMS: Final = (
     rule("etc", r"(?<!\w)etc\b\.*", _etc),
     rule("weekdays", rf"(?<!\w)({_DAY}\.?)(\s?[-–]\s?|\s(?:a|à|e|até)\s)({_DAY})(?!\w)\.?", _weekdays),
+    rule("weekday", rf"(?<!\w)({_DAY})(?:\.(?=,)|(?=:))", _weekday),
     rule("rate", r"(?<=%)\sa\.\s?([ma])\.(?!\w)", lambda m: " ao mês" if m[1].lower() == "m" else " ao ano"),
     table_rule("titles", words.TITLES),
     table_rule("before_number", words.BEFORE_NUMBER, after=r"(?=\s?\d)"),
-    rule("street", r"(?<![\w.])R\. (?=[A-ZÀ-Þ0-9])", "rua ", ignore_case=False),
+    rule(
+        "street",
+        r"(?<=[a-zà-ÿ,:] )R\. (?=[A-ZÀ-Þ][a-zà-ÿ]|[0-9])|^R\. (?=[A-ZÀ-Þ][^.!?\d]*\d)",
+        "rua ",
+        ignore_case=False,
+    ),
     rule("why", r"(?<!\w)pq(?=[^.!?\n]{0,60}\?)", _why),
     table_rule("chat", words.CHAT, before=_ALONE_BEFORE, after=_ALONE_AFTER),
     table_rule(

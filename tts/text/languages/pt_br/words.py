@@ -27,6 +27,7 @@ TITLES: Final = {
     "pág.": "página", "págs.": "páginas", "qtd.": "quantidade", "aprox.": "aproximadamente", "máx.": "máximo",
     "mín.": "mínimo", "ltda.": "limitada", "cia.": "companhia", "dept.": "departamento", "depto.": "departamento",
     "vs.": "versus", "a/c": "aos cuidados de", "p/": "para", "c/": "com", "s/": "sem", "e/ou": "e ou",
+    "comp.": "comprimido",
     "d.c.": "depois de Cristo", "a.c.": "antes de Cristo",
 }  # fmt: skip
 
@@ -110,6 +111,7 @@ UNITS: Final = {
 }  # fmt: skip
 
 
+FULL_MARKS: Final = frozenset({5, 10, 20, 50, 100})
 PARTS: Final = {2: "meio", 3: "terço", 4: "quarto", 5: "quinto", 6: "sexto", 8: "oitavo", 10: "décimo"}
 
 
