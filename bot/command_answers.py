@@ -8,7 +8,7 @@ from typing import assert_never
 
 from bot.commands import PERSONA_PAYLOAD, Command, CommandKind, persona_words
 from bot.conversation import Conversation
-from bot.outbox import Part, PartKind
+from bot.outbox import Part, PartKind, PartState
 from bot.persona import Persona
 from bot.phrases import Phrase, say
 from bot.record import Aftermath
@@ -129,4 +129,8 @@ def _repeat(context: CommandContext) -> CommandAnswer:
     last = context.conversation.last_answer
     if last is None:
         return _text(context, Phrase.NOTHING_TO_REPEAT)
-    return CommandAnswer(parts=(Part(kind=PartKind.VOICE, text=last),), aftermath=_aftermath(context))
+    note = context.conversation.last_note
+    spoken = Part(kind=PartKind.VOICE, text=last)
+    if note is not None:  # the note itself; should its blob be gone by now, it is spoken anew
+        spoken = replace(spoken, state=PartState.AUDIO, blob_id=note)
+    return CommandAnswer(parts=(spoken,), aftermath=_aftermath(context))

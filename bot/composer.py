@@ -18,7 +18,7 @@ from bot.outbox import Part, PartKind
 from bot.persona import Persona, ReplyMode
 from bot.persona_store import Personas
 from bot.phrases import Phrase, say
-from bot.policy import Answer, Facts, Limits, Notice, Pause, PauseReason, Silent, decide, fingerprint
+from bot.policy import Answer, Facts, Limits, Notice, Pause, PauseReason, Silent, decide, fingerprint, timezone_of
 from bot.record import Aftermath
 from bot.replies.contract import ReplyGenerator, ReplyRequest
 from bot.turn import Turn
@@ -233,6 +233,7 @@ class Composer:
                 now_ms=scene.now_ms,
                 history=scene.conversation.history,
                 person_name=scene.claim.person.profile_name,
+                timezone=timezone_of(scene.claim.person.phone),
             )
         )
         return reply.text

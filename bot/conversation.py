@@ -54,8 +54,8 @@ class RecentTurn:
 class Conversation:
     """One person with one of our numbers. None means never decided: the persona's or installation's default holds.
 
-    `history` and `recent` are oldest first. `awaiting` is the question that is open ("confirm_delete" or none) until
-    `awaiting_until_ms`.
+    `history` and `recent` are oldest first. `last_note` is the blob of the last voice note, while it is kept.
+    `awaiting` is the question that is open ("confirm_delete" or none) until `awaiting_until_ms`.
     """
 
     id: str
@@ -66,6 +66,7 @@ class Conversation:
     disclosed_at_ms: int | None = None
     awaiting: str = ""
     awaiting_until_ms: int | None = None
+    last_note: str | None = None
     history: tuple[Line, ...] = field(default=(), repr=False)
     recent: tuple[RecentTurn, ...] = field(default=(), repr=False)
 
@@ -93,6 +94,7 @@ class Conversations:
     def __init__(self, redis: Redis, *, prefix: str = "{recado}", history_s: float = 30 * 86_400) -> None:
         self._redis = redis
         self._prefix = prefix
+        self._notes = f"{prefix}:kept-notes"
         self._ttl_s = max(1, int(history_s))
         self._count = redis.register_script(_COUNT_ONCE)
 
@@ -102,7 +104,8 @@ class Conversations:
             pipe.hgetall(self._key(conversation_id, "facts"))
             pipe.lrange(self._key(conversation_id, "history"), 0, -1)
             pipe.lrange(self._key(conversation_id, "recent"), 0, -1)
-            facts, history, recent = await pipe.execute()
+            pipe.get(self._key(conversation_id, "note"))
+            facts, history, recent, note = await pipe.execute()
         known = _decoded(facts)
         return Conversation(
             id=conversation_id,
@@ -113,6 +116,7 @@ class Conversations:
             disclosed_at_ms=_number(known.get("disclosed_at_ms")),
             awaiting=known.get("awaiting", ""),
             awaiting_until_ms=_number(known.get("awaiting_until_ms")),
+            last_note=_text(note) or None,
             history=tuple(Line(**orjson.loads(item)) for item in reversed(history)),
             recent=tuple(RecentTurn(**orjson.loads(item)) for item in reversed(recent)),
         )
@@ -154,6 +158,21 @@ class Conversations:
             pipe.expire(key, RECENT_TTL_S)
             await pipe.execute()
 
+    async def keep_note(self, conversation_id: str, blob_id: str, *, until_ms: int) -> None:
+        """Remember the conversation's last voice note until then, in place of the one before."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.set(self._key(conversation_id, "note"), blob_id, pxat=until_ms, get=True)
+            pipe.zadd(self._notes, {blob_id: until_ms})
+            pipe.pexpireat(self._notes, until_ms)
+            before, *_ = await pipe.execute()
+        if before is not None and _text(before) != blob_id:
+            await self._redis.zrem(self._notes, before)
+
+    async def kept_notes(self, now_ms: int) -> frozenset[str]:
+        """The blobs that must not be swept yet."""
+        await self._redis.zremrangebyscore(self._notes, "-inf", now_ms)
+        return frozenset(map(_text, await self._redis.zrange(self._notes, 0, -1)))
+
     async def count_turn(self, person_id: str, *, turn_id: str, now_ms: int) -> Usage:
         """Count a turn once, however often it is tried, and say which of its minute and day (UTC) it is."""
         counts = []
@@ -164,7 +183,7 @@ class Conversations:
 
     async def erase(self, conversation_ids: Iterable[str]) -> None:
         """Forget these conversations entirely. Counters carry no content and end by themselves within two days."""
-        parts = ("facts", "history", "recent")
+        parts = ("facts", "history", "recent", "note")
         keys = [self._key(one, part) for one in conversation_ids for part in parts]
         if keys:
             await self._redis.delete(*keys)

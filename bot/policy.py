@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import phonenumbers
+from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_number
 from rapidfuzz import fuzz
 
 from bot.commands import Command, CommandKind
@@ -146,6 +147,17 @@ def country_of(phone: str | None) -> str | None:
     if region is None and number.country_code is not None:
         region = phonenumbers.region_code_for_country_code(number.country_code)
     return str(region) if region not in {None, "ZZ", "001"} else None
+
+
+def timezone_of(phone: str | None) -> str | None:
+    """IANA zone of a number; None without a number or where its area lies in several zones."""
+    if not phone:
+        return None
+    try:
+        zones = time_zones_for_number(phonenumbers.parse("+" + phone.removeprefix("+")))
+    except phonenumbers.NumberParseException:
+        return None
+    return str(zones[0]) if len(zones) == 1 and zones[0] != UNKNOWN_TIMEZONE else None
 
 
 def is_loop(recent: Sequence[RecentTurn], *, now_ms: int, fingerprint: str, limits: Limits) -> bool:

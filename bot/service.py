@@ -110,6 +110,7 @@ class Dependencies:
     personas: Personas
     metrics: Metrics
     limits: TurnLimits
+    note_kept_s: float
     now_ms: Callable[[], int]
 
 
@@ -430,6 +431,10 @@ class _Run:
         if aftermath.conversation is not None:
             await conversations.save(aftermath.conversation)
             await conversations.remember(lease.conversation_id, aftermath.lines)
+        note = next((part.blob_id for part in reversed(self._turn.parts) if part.blob_id), None)
+        if note is not None:
+            until_ms = self._d.now_ms() + round(self._d.note_kept_s * 1000)
+            await conversations.keep_note(lease.conversation_id, note, until_ms=until_ms)
         if aftermath.fingerprint:
             await conversations.note_turn(
                 lease.conversation_id, at_ms=self._turn.newest_at_ms, fingerprint=aftermath.fingerprint

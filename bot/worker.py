@@ -17,8 +17,10 @@ from typing import Any
 import httpx
 import structlog
 from aiohttp import web
+from redis.exceptions import RedisError
 
 from bot.composer import Composer
+from bot.conversation import Conversations
 from bot.dispatcher import Dispatcher, DispatchLimits
 from bot.ears import Ears
 from bot.heartbeat import Heartbeats
@@ -81,6 +83,7 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
                 conversations=installation.conversations,
                 personas=installation.personas,
                 metrics=metrics,
+                note_kept_s=settings.note_days * 86_400,
                 limits=TurnLimits(
                     voice_deadline_s=settings.voice_deadline_s,
                     stale_after_s=settings.stale_after_s,
@@ -99,7 +102,7 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
         condition = _Condition(installation, dispatcher, speaker_status=speaker.status)
         runner = await _serve(settings, condition, metrics)
         beating = asyncio.create_task(Heartbeats(installation.redis).keep_beating(name, condition.facts))
-        sweeping = asyncio.create_task(_sweep(blobs))
+        sweeping = asyncio.create_task(_sweep(blobs, installation.conversations))
         try:
             await installation.personas.seed_if_empty()
             await asyncio.gather(speaker.start(_report), transcriber.start())
@@ -161,11 +164,14 @@ def _end_hung(engine: str, suspects: Sequence[Utterance]) -> None:
     os._exit(HUNG_EXIT_CODE)
 
 
-async def _sweep(blobs: FolderBlobStore) -> None:
-    """Forget notes a day after they were made; the last of a conversation is made again when it is asked for."""
+async def _sweep(blobs: FolderBlobStore, conversations: Conversations) -> None:
+    """Forget notes a day after they were made, but for the last of each conversation."""
     while True:
-        gone = await blobs.sweep(older_than_s=NOTE_KEPT_S, keep=frozenset())
-        if gone:
+        try:
+            gone = await blobs.sweep(older_than_s=NOTE_KEPT_S, keep=await conversations.kept_notes(_now_ms()))
+        except (RedisError, OSError) as error:
+            log.warning("old notes were not swept", error=type(error).__name__)
+        else:
             log.info("old notes swept", count=gone)
         await asyncio.sleep(BLOB_SWEEP_S)
 

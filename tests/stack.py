@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,8 +39,15 @@ def free_port() -> int:
 class Stack:
     """Start with `async with`; kill and wait as a test needs. `phone` speaks the emulator's control API."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, str] | None = None,
+        *,
+        processes: Sequence[str] = ("store", "web", "worker", "emulator"),
+    ) -> None:
         self.folder = folder
+        self.processes = processes
         self.web_port, self.worker_port, self.emulator_port = free_port(), free_port(), free_port()
         ours = {name.upper() for name in (*Settings.model_fields, *TtsSettings.model_fields)}
         self.environment = {name: value for name, value in os.environ.items() if name.upper() not in ours}
@@ -63,9 +70,7 @@ class Stack:
             **(settings or {}),
         }
         program = (sys.executable, "-m", "bot")
-        specs = [
-            ProcessSpec(name=name, argv=(*program, name), stop_s=20) for name in ("store", "web", "worker", "emulator")
-        ]
+        specs = [ProcessSpec(name=name, argv=(*program, name), stop_s=20) for name in processes]
         self.supervisor = Supervisor(
             specs, environment=self.environment, folder=folder, log_folder=folder, clock=time.monotonic
         )
@@ -83,6 +88,8 @@ class Stack:
     async def until_ready(self) -> None:
         ports = (("web", self.web_port, "ready"), ("emulator", self.emulator_port, "health"))
         for name, port, path in (*ports, ("worker", self.worker_port, "ready")):
+            if name not in self.processes:
+                continue
             ends = time.monotonic() + READY_S
             while True:
                 with contextlib.suppress(httpx.HTTPError):

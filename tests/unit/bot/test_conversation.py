@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 
 import pytest
@@ -142,3 +143,19 @@ def test_what_was_said_does_not_show_in_a_representation() -> None:
     line = Line(role="person", text="segredo", at_ms=1)
     shown = repr(Conversation(id="c", person_id="p", endpoint_id="e", history=(line,))) + repr(line)
     assert "segredo" not in shown
+
+
+async def test_the_last_note_of_a_conversation_is_kept_and_the_one_before_is_let_go(store: Redis) -> None:
+    conversations = Conversations(store)
+    until_ms = time.time_ns() // 1_000_000 + 60_000
+    await conversations.keep_note("c1", "first", until_ms=until_ms)
+    await conversations.keep_note("c1", "second", until_ms=until_ms)
+    assert await conversations.kept_notes(until_ms - 1) == {"second"}
+    assert (await conversations.load("c1", person_id="p", endpoint_id="e")).last_note == "second"
+
+
+async def test_a_kept_note_is_let_go_when_its_time_is_over(store: Redis) -> None:
+    conversations = Conversations(store)
+    until_ms = time.time_ns() // 1_000_000 + 60_000
+    await conversations.keep_note("c1", "first", until_ms=until_ms)
+    assert await conversations.kept_notes(until_ms + 1) == frozenset()

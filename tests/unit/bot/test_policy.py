@@ -202,3 +202,11 @@ def test_leaving_is_never_rate_limited() -> None:
 def test_a_turn_older_than_an_hour_gets_an_apology(age_ms: int, *, apologises: bool) -> None:
     found = decided(turn_at_ms=NOW_MS - age_ms, newest_inbound_ms=NOW_MS - age_ms)
     assert (found == Notice(kind=NoticeKind.TOO_OLD)) is apologises
+
+
+@pytest.mark.parametrize(
+    ("phone", "zone"),
+    [("5511987654321", "America/Sao_Paulo"), ("5592987654321", "America/Manaus"), ("12", None), (None, None)],
+)
+def test_a_number_tells_its_time_zone_where_there_is_only_one(phone: str | None, zone: str | None) -> None:
+    assert timezone_of(phone) == zone
