@@ -21,6 +21,7 @@ from bot.policy import (
     country_of,
     decide,
     fingerprint,
+    timezone_of,
 )
 
 NOW_MS = 1_800_000_000_000
