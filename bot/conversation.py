@@ -168,6 +168,12 @@ class Conversations:
         if before is not None and _text(before) != blob_id:
             await self._redis.zrem(self._notes, before)
 
+    async def drop_note(self, conversation_id: str) -> None:
+        """Forget the last voice note: something was said since that was not spoken."""
+        before = await self._redis.getdel(self._key(conversation_id, "note"))
+        if before is not None:
+            await self._redis.zrem(self._notes, before)
+
     async def kept_notes(self, now_ms: int) -> frozenset[str]:
         """The blobs that must not be swept yet."""
         await self._redis.zremrangebyscore(self._notes, "-inf", now_ms)
@@ -180,6 +186,14 @@ class Conversations:
             key = f"{self._prefix}:usage:{person_id}:{name}:{now_ms // span_ms}"
             counts.append(await self._count(keys=[key], args=[turn_id, 2 * span_ms // 1000]))
         return Usage(in_minute=int(counts[0]), in_day=int(counts[1]))
+
+    async def adopt(self, conversation_id: str, former_ids: Sequence[str]) -> None:
+        """Take over what is known of conversations that were merged into this one, where it knows nothing itself."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for former in former_ids:
+                for part in ("facts", "history", "note"):
+                    pipe.copy(self._key(former, part), self._key(conversation_id, part))
+            await pipe.execute()
 
     async def erase(self, conversation_ids: Iterable[str]) -> None:
         """Forget these conversations entirely. Counters carry no content and end by themselves within two days."""

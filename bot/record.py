@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import orjson
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from bot.conversation import Conversation, Line
 from bot.turn import Turn
+from bot.wire import Unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +35,11 @@ class Aftermath:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnRecord:
-    """A turn and its aftermath, as one durable unit."""
+    """A turn and its aftermath, as one durable unit. `settled`: the aftermath is carried out and must not be again."""
 
     turn: Turn
     aftermath: Aftermath = Aftermath()
+    settled: bool = False
 
 
 _RECORD = TypeAdapter(TurnRecord)
@@ -49,5 +51,8 @@ def dump_record(record: TurnRecord) -> bytes:
 
 
 def load_record(data: bytes) -> TurnRecord:
-    """The record that `dump_record` wrote."""
-    return _RECORD.validate_json(data)
+    """The record that `dump_record` wrote; raises Unreadable."""
+    try:
+        return _RECORD.validate_json(data)
+    except ValidationError as error:
+        raise Unreadable.because(error) from None

@@ -1,22 +1,26 @@
 """Performs a turn's effects, and is the only file that does: asks `bot.turn` what is next, does it, reports it.
 
 Every event is durable before the next step. Whatever is unexpected ends at `TurnService.handle`: it is logged with the
-turn's id and costs the turn one attempt, never its neighbours.
+turn's id and costs the turn one attempt, never its neighbours. A store that does not answer costs nothing but time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import structlog
+from redis.exceptions import RedisError
 
 from bot.composer import Composer, Composition, Silence
 from bot.conversation import Conversations
 from bot.ears import Ears
-from bot.mailbox import Claim, LeaseLost, Mailbox, MediaTask, TurnCancelled
+from bot.ending import Ending
+from bot.mailbox import Claim, LeaseLost, Mailbox, MailboxError, MediaTask, StoreUnavailable, TurnCancelled
+from bot.mailbox.functions import translated
 from bot.metrics import Metrics
 from bot.outbox import (
     Accepted,
@@ -33,7 +37,7 @@ from bot.outbox import (
     VoiceGivenUp,
 )
 from bot.persona_store import Personas
-from bot.record import Aftermath, TurnRecord, dump_record, load_record
+from bot.record import TurnRecord, dump_record, load_record
 from bot.turn import (
     Cancelled,
     Compose,
@@ -59,7 +63,7 @@ from bot.turn import (
     settle,
 )
 from bot.typing_indicator import Typing
-from bot.wire import dump_heard, load_message
+from bot.wire import Unreadable, dump_heard, load_message
 from tts.contract import BlobStore, VoiceNote
 from tts.errors import TtsError
 from tts.speaker import Speaker
@@ -78,10 +82,12 @@ from webhooks.messages import Person
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 WINDOW_S = 24 * 3600
-TYPING_EVERY_S = 20.0
 HOLD_SENDING_S = 300.0
 OUTAGE_RETRY_S = 15.0
+STORE_RETRY_S = 1.0
 
 
 class _HandBack(Exception):
@@ -112,6 +118,7 @@ class Dependencies:
     limits: TurnLimits
     note_kept_s: float
     now_ms: Callable[[], int]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class TurnService:
@@ -122,22 +129,19 @@ class TurnService:
 
     async def handle(self, claim: Claim) -> None:
         """Work on one claim until it is done, waits, fails or is someone else's. Never raises but on cancellation."""
-        run = _Run(self._d, claim)
         with structlog.contextvars.bound_contextvars(turn=claim.lease.turn_id):
             self._d.metrics.active.inc()
             try:
-                await run.go()
+                await self._work(claim)
             except LeaseLost:
                 log.warning("the lease went to another worker")
-            except asyncio.CancelledError:
-                # draining: hand back without using up an attempt; a send under way is ambiguous to the next owner
-                with contextlib.suppress(LeaseLost):
-                    await asyncio.shield(run.hand_back(0, "draining"))
-                raise
-            except Exception as error:  # noqa: BLE001 - the task boundary of a turn
-                await self._failed(run, error)
             finally:
                 self._d.metrics.active.dec()
+
+    async def hand_back(self, claim: Claim) -> None:
+        """Give a claim back untouched, for another worker to begin."""
+        with contextlib.suppress(LeaseLost, Unreadable):
+            await _Run(self._d, claim).hand_back(0, "draining")
 
     async def hear_ahead(self, task: MediaTask) -> None:
         """Transcribe a voice note while its burst still waits. Best effort: what fails here is heard in its turn."""
@@ -148,13 +152,51 @@ class TurnService:
         else:
             await self._d.mailbox.note_transcript(task, dump_heard(heard))
 
-    async def _failed(self, run: _Run, error: Exception) -> None:
-        log.error("the turn failed", error=type(error).__name__, exc_info=error)
-        self._d.metrics.errors.labels("UNKNOWN").inc()
-        with contextlib.suppress(LeaseLost):
-            if await self._d.mailbox.fail(run.lease, run.bytes(), f"error: {type(error).__name__}"):
-                self._d.metrics.alerts.labels("dead_letter").inc()
-                self._d.metrics.turns.labels(Outcome.DEAD, "attempts").inc()
+    async def _work(self, claim: Claim) -> None:
+        run: _Run | None = None
+        try:
+            run = _Run(self._d, claim)
+            await run.go()
+        except LeaseLost:
+            raise
+        except asyncio.CancelledError:
+            # draining: hand back without using up an attempt; a send under way is ambiguous to the next owner
+            if run is not None:
+                with contextlib.suppress(MailboxError):
+                    await asyncio.shield(run.hand_back(0, "draining"))
+            raise
+        except _TryAgain as refusal:
+            await self._failed(claim, run, str(refusal))
+        except Exception as error:
+            if run is not None and _store_is_away(error):
+                await self._patiently(lambda: run.hand_back(STORE_RETRY_S, "store outage"))
+                return
+            log.error("the turn failed", error=type(error).__name__, exc_info=error)
+            self._d.metrics.errors.labels("UNKNOWN").inc()
+            await self._failed(claim, run, f"error: {type(error).__name__}")
+
+    async def _failed(self, claim: Claim, run: _Run | None, reason: str) -> None:
+        record = run.bytes() if run is not None else claim.record or b""
+        if await self._patiently(lambda: self._d.mailbox.fail(claim.lease, record, reason)):
+            self._d.metrics.alerts.labels("dead_letter").inc()
+            self._d.metrics.turns.labels(Outcome.DEAD, "attempts").inc()
+            if run is not None:
+                await self._patiently(run.died)
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Repeat `call` until the store answers it. The lease may be lost meanwhile; the call finds out."""
+        while True:
+            try:
+                return await call()
+            except (StoreUnavailable, RedisError) as error:
+                if not _store_is_away(error):
+                    raise
+                log.warning("the store does not answer; the turn waits for it")
+                await self._d.sleep(STORE_RETRY_S)
+
+
+def _store_is_away(error: Exception) -> bool:
+    return isinstance(translated(error) if isinstance(error, RedisError) else error, StoreUnavailable)
 
 
 class _Run:
@@ -164,8 +206,16 @@ class _Run:
         self._d = dependencies
         self._claim = claim
         self.lease = claim.lease
-        self._record = self._opened(claim)
-        self._typing = Typing(dependencies.channel, claim.endpoint_id, self._turn.quote)
+        self._record = _opened(claim, now_ms=dependencies.now_ms())
+        self._ending = Ending(
+            mailbox=dependencies.mailbox,
+            conversations=dependencies.conversations,
+            blobs=dependencies.blobs,
+            metrics=dependencies.metrics,
+            note_kept_s=dependencies.note_kept_s,
+            now_ms=dependencies.now_ms,
+        )
+        self._typing = Typing(dependencies.channel, claim.endpoint_id, self._turn.quote, sleep=dependencies.sleep)
 
     def bytes(self) -> bytes:
         """The record as it stands."""
@@ -176,21 +226,10 @@ class _Run:
         unsure = any(part.state in {PartState.SENDING, PartState.UNSURE} for part in self._turn.parts)
         await self._d.mailbox.defer(self.lease, self.bytes(), round(delay_s * 1000), reason, awaits_receipt=unsure)
 
-    def _opened(self, claim: Claim) -> TurnRecord:
-        if claim.record is None:
-            return TurnRecord(
-                turn=Turn(
-                    id=claim.lease.turn_id,
-                    created_at_ms=claim.created_at_ms,
-                    newest_at_ms=claim.newest_inbound_ms,
-                    quote=claim.message_ids[-1] if claim.message_ids else None,
-                )
-            )
-        record = load_record(claim.record)
-        turn = resume(record.turn)
-        if turn.state is TurnState.CLOSED and turn.outcome is Outcome.DEAD and not claim.repair:
-            turn = replay(turn, now_ms=self._d.now_ms())
-        return replace(record, turn=turn)
+    async def died(self) -> None:
+        """The last attempt is used up: what protects the person becomes true all the same."""
+        if not self._record.settled:
+            await self._ending.protect(self._claim, self._turn, self._record.aftermath)
 
     @property
     def _turn(self) -> Turn:
@@ -198,18 +237,6 @@ class _Run:
 
     async def go(self) -> None:
         """Step by step until the turn finishes or waits."""
-        receipts = tuple(
-            PartReceipt(
-                part=receipt.part,
-                attempt=receipt.attempt,
-                status=receipt.status,
-                curable=receipt.curable,
-                code=receipt.failed_code,
-                message_id=receipt.message_id,
-            )
-            for receipt in self._claim.receipts
-        )
-        self._record = replace(self._record, turn=heed_receipts(self._turn, receipts))
         async with self._typing:
             try:
                 while not await self._step():
@@ -217,9 +244,6 @@ class _Run:
             except _HandBack as pause:
                 log.info("the turn waits", reason=str(pause), delay_s=round(pause.delay_s, 1))
                 await self.hand_back(pause.delay_s, str(pause))
-            except _TryAgain as refusal:
-                if await self._d.mailbox.fail(self.lease, self.bytes(), str(refusal)):
-                    self._d.metrics.alerts.labels("dead_letter").inc()
             except TurnCancelled as cancelled:
                 await self._cancel(str(cancelled))
 
@@ -244,16 +268,32 @@ class _Run:
                 return True
         return False
 
-    async def _happened(self, event: Event, *, sending: bool = False) -> None:
+    async def _happened(self, event: Event) -> None:
         """Apply `event` and make it durable; fenced by the lease."""
         self._record = replace(self._record, turn=apply(self._turn, event))
-        await self._d.mailbox.save(self.lease, self.bytes(), sending=sending)
+        await self._d.mailbox.save(self.lease, self.bytes())
+
+    async def _announce(self, index: int) -> None:
+        """Make durable that part `index` may reach the person from here on; where that fails, it was not sent."""
+        before = self._record
+        self._record = replace(before, turn=apply(self._turn, SendStarted(index, self._d.now_ms())))
+        try:
+            await self._d.mailbox.save(self.lease, self.bytes(), sending=True)
+        except BaseException:
+            self._record = before
+            raise
 
     # -- deciding -------------------------------------------------------------------------------------------------
 
     async def _compose(self) -> None:
-        with self._timed("compose"):
-            composed = await self._d.composer.compose(self._claim, self._turn, at_work=self._typing.show)
+        former = self._claim.former_conversation_ids
+        if former:
+            await self._d.conversations.adopt(self.lease.conversation_id, former)
+        try:
+            with self._timed("compose"):
+                composed = await self._d.composer.compose(self._claim, self._turn, at_work=self._typing.show)
+        except (ChannelError, TtsError) as error:
+            raise _TryAgain(f"not heard: {type(error).__name__}") from error
         match composed:
             case Silence(reason=reason, aftermath=aftermath):
                 self._record = replace(self._record, aftermath=aftermath)
@@ -261,6 +301,8 @@ class _Run:
             case Composition(parts=parts, aftermath=aftermath):
                 self._record = replace(self._record, aftermath=aftermath)
                 await self._happened(Composed(parts))
+                if aftermath.opt_out:  # whoever says stop has stopped, whether or not the answer reaches them
+                    await self._d.mailbox.set_opt_out(self._claim.person.id, opted_out=True)
 
     # -- speaking -------------------------------------------------------------------------------------------------
 
@@ -270,14 +312,14 @@ class _Run:
         try:
             with self._timed("speak"):
                 note = await self._note(part, deadline_s)
-        except TtsError as error:
+            blob_id = await self._d.blobs.put(note.data)
+        except (TtsError, OSError) as error:  # OSError: no room for the note
             reason = type(error).__name__
             log.warning("no voice, answering in text", reason=reason, error=str(error))
             self._d.metrics.fallbacks.labels(reason).inc()
             await self._happened(VoiceGivenUp(index, reason))
             return
         self._count_note(note)
-        blob_id = await self._d.blobs.put(note.data)
         await self._happened(Spoken(index, blob_id, note.duration_s))
 
     async def _note(self, part: Part, deadline_s: float) -> VoiceNote:
@@ -332,14 +374,17 @@ class _Run:
             self._d.metrics.fallbacks.labels("upload refused").inc()
             await self._happened(VoiceGivenUp(index, f"upload refused: {error.code}"))
         except ChannelError as error:
-            await self._not_now(error, part.attempt)
+            if self._claim.failures and isinstance(error, NotSent) and not _passes_by_itself(error):
+                await self._happened(VoiceGivenUp(index, f"upload failed: {error.code}"))
+            else:
+                await self._not_now(error, part.attempt)
         else:
             await self._happened(Uploaded(index, media_id))
 
     async def _send(self, index: int) -> None:
         if not await self._may_send():
             return
-        await self._happened(SendStarted(index, self._d.now_ms()), sending=True)
+        await self._announce(index)
         part = self._turn.parts[index]
         try:
             with self._timed("send"):
@@ -400,9 +445,9 @@ class _Run:
             await self._d.mailbox.hold_sending(until_ms, f"account blocked: {error.code}")
             raise _HandBack(HOLD_SENDING_S, "account blocked") from error
         if isinstance(error, Throttled):
-            wait_s = throttled_s(attempt) if error.retry_after_s is None else error.retry_after_s
+            wait_s = max(throttled_s(attempt), error.retry_after_s or 0)
             raise _HandBack(wait_s, f"throttled: {error.code}") from error
-        if isinstance(error, NotSent) and error.code == 0:
+        if _passes_by_itself(error):
             raise _HandBack(OUTAGE_RETRY_S, "the channel cannot be reached") from error
         raise _TryAgain(f"channel: {error.code}") from error
 
@@ -412,48 +457,35 @@ class _Run:
         if self._turn.state is not TurnState.CLOSED:
             self._record = replace(self._record, turn=apply(self._turn, finish))
         outcome, reason = self._turn.outcome or finish.outcome, self._turn.reason
+        repeated = self._record.settled
+        erased = await self._settle()
         if outcome is Outcome.DEAD:
             self._d.metrics.alerts.labels("dead_letter").inc()
-            await self._d.mailbox.bury(self.lease, self.bytes(), reason)
-        elif self._record.aftermath.erase and outcome is not Outcome.CANCELLED:
-            await self._erase()
-        else:
-            await self._remember(self._record.aftermath)
-            await self._d.mailbox.done(self.lease, self.bytes(), outcome)
-        self._d.metrics.turns.labels(outcome, _category(reason)).inc()
-        if outcome is Outcome.ANSWERED:
-            self._d.metrics.turn_s.observe(max(0, self._d.now_ms() - self._turn.newest_at_ms) / 1000)
+        if not erased:
+            await self._close(outcome, reason)
+        if not repeated:
+            self._d.metrics.turns.labels(outcome, _category(reason)).inc()
+            if outcome is Outcome.ANSWERED:
+                self._d.metrics.turn_s.observe(max(0, self._d.now_ms() - self._turn.newest_at_ms) / 1000)
         log.info("the turn ended", outcome=outcome, reason=reason, parts=[part.state for part in self._turn.parts])
 
-    async def _remember(self, aftermath: Aftermath) -> None:
-        """Carry out what the turn changes; every step may be repeated after a crash."""
-        conversations, lease, person_id = self._d.conversations, self.lease, self._claim.person.id
-        if aftermath.conversation is not None:
-            await conversations.save(aftermath.conversation)
-            await conversations.remember(lease.conversation_id, aftermath.lines)
-        note = next((part.blob_id for part in reversed(self._turn.parts) if part.blob_id), None)
-        if note is not None:
-            until_ms = self._d.now_ms() + round(self._d.note_kept_s * 1000)
-            await conversations.keep_note(lease.conversation_id, note, until_ms=until_ms)
-        if aftermath.fingerprint:
-            await conversations.note_turn(
-                lease.conversation_id, at_ms=self._turn.newest_at_ms, fingerprint=aftermath.fingerprint
-            )
-        if aftermath.opt_out is not None:
-            await self._d.mailbox.set_opt_out(person_id, opted_out=aftermath.opt_out)
-        if aftermath.paused_until_ms is not None:
-            await self._d.mailbox.pause(lease.conversation_id, aftermath.paused_until_ms, aftermath.pause_reason)
-        if aftermath.alert:
-            log.warning("a human should look at this conversation", reason=aftermath.alert)
-            self._d.metrics.alerts.labels(aftermath.alert).inc()
+    async def _settle(self) -> bool:
+        """Carry out the aftermath, once a turn: a repair or a replay finds it done. Whether that erased the turn."""
+        if self._record.settled:
+            return False
+        aftermath = self._record.aftermath
+        await self._ending.protect(self._claim, self._turn, aftermath)
+        if aftermath.erase:
+            return True
+        await self._ending.remember(self._claim, self._turn, aftermath)
+        self._record = replace(self._record, settled=True)
+        return False
 
-    async def _erase(self) -> None:
-        erased = await self._d.mailbox.erase(self._claim.person.id)
-        await self._d.conversations.erase(erased.conversation_ids)
-        for part in self._turn.parts:
-            if part.blob_id:
-                await self._d.blobs.delete(part.blob_id)
-        log.info("a person's data was erased")
+    async def _close(self, outcome: Outcome, reason: str) -> None:
+        if outcome is Outcome.DEAD:
+            await self._d.mailbox.bury(self.lease, self.bytes(), reason)
+        else:
+            await self._d.mailbox.done(self.lease, self.bytes(), outcome)
 
     async def _cancel(self, reason: str) -> None:
         if self._turn.state is not TurnState.CLOSED:
@@ -467,6 +499,35 @@ class _Run:
     def _timed(self, stage: str) -> Iterator[None]:
         with self._d.metrics.stage_s.labels(stage).time():
             yield
+
+
+def _opened(claim: Claim, *, now_ms: int) -> TurnRecord:
+    """The record as its new owner finds it: what is known by now of the sends of the owner before."""
+    fresh = Turn(
+        id=claim.lease.turn_id,
+        created_at_ms=claim.created_at_ms,
+        newest_at_ms=claim.newest_inbound_ms,
+        quote=claim.message_ids[-1] if claim.message_ids else None,
+    )
+    record = TurnRecord(turn=fresh) if claim.record is None else load_record(claim.record)
+    receipts = tuple(
+        PartReceipt(
+            part=receipt.part,
+            attempt=receipt.attempt,
+            status=receipt.status,
+            curable=receipt.curable,
+            code=receipt.failed_code,
+            message_id=receipt.message_id,
+        )
+        for receipt in claim.receipts
+    )
+    turn = heed_receipts(resume(record.turn), receipts)
+    return replace(record, turn=replay(turn, now_ms=now_ms) if claim.replayed else turn)
+
+
+def _passes_by_itself(error: ChannelError) -> bool:
+    """Not reached at all: nothing about this turn is at fault."""
+    return isinstance(error, NotSent) and error.code == 0
 
 
 def throttled_s(attempt: int) -> float:

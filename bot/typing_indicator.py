@@ -6,6 +6,7 @@ The channel drops the indicator after 25 s, so it is shown again in time. It is 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
@@ -21,10 +22,18 @@ REFRESH_S = 20.0
 class Typing:
     """Context around a turn's work; `show` starts it, leaving the context ends it."""
 
-    def __init__(self, channel: Channel, endpoint_id: str, message_id: str | None) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        endpoint_id: str,
+        message_id: str | None,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._channel = channel
         self._endpoint_id = endpoint_id
         self._message_id = message_id
+        self._sleep = sleep
         self._task: asyncio.Task[None] | None = None
 
     def show(self) -> None:
@@ -38,7 +47,7 @@ class Typing:
                 await self._channel.mark_read(self._endpoint_id, message_id, typing=True)
             except ChannelError as error:
                 log.debug("no typing indicator", error=type(error).__name__, code=error.code)
-            await asyncio.sleep(REFRESH_S)
+            await self._sleep(REFRESH_S)
 
     async def __aenter__(self) -> Self:
         return self

@@ -69,6 +69,7 @@ def read_claim(reply: Sequence[Any], token: Token) -> Claim:
         newest_inbound_ms=conversation.number("inbound_ms"),
         suspect=turn.flag("suspect"),
         repair=turn.number("repair") > turn.number("repaired"),
+        replayed=turn.flag("replayed"),
         failures=turn.number("failures"),
         receipts=read_receipts(reply[4]),
         paused_until_ms=conversation.number("paused_until_ms") or None,

@@ -23,7 +23,7 @@ slot.
   turn:<id>                hash    state (open done dead cancelled discarded) outcome reason kind lane conversation
                                    channel endpoint marks message_count created_ms closed_ms record
                                    run runner running alone suspect crashes failures retry_ms settled answer
-                                   sending sent cancel awaits news repair repair_claimed repaired
+                                   sending sent cancel awaits news repair repair_claimed repaired replayed
   receipts:<turn>          hash    <part>:<attempt> = "<status> <at_ms> <fault> <curable> <message id>"
   due                      zset    conversations by the time they want a token
   backlog                  zset    conversations by the arrival of their oldest unanswered message
@@ -210,6 +210,7 @@ local function close(turn, state, why)
   local ttl_ms = state == 'dead' and cfg.dead_ms or cfg.closed_ms
   call('HSET', name, 'state', state, state == 'done' and 'outcome' or 'reason', why, 'closed_ms', now)
   call('HSET', name, 'running', 0, 'alone', 0, 'sending', 0)
+  call('HDEL', name, 'replayed')
   expire(ttl_ms, name, receipts_key(turn))
   for mark in words(marks) do
     if state == 'dead' then expire(ttl_ms, message_key(mark)) else call('DEL', message_key(mark)) end
@@ -594,6 +595,7 @@ local function keep(turn, record, sending)
   local cancel = call('HGET', turn_key(turn), 'cancel')
   if not (cancel and sending == '1') then
     call('HSET', turn_key(turn), 'record', record, 'sending', sending)
+    call('HDEL', turn_key(turn), 'replayed')
     if sending == '1' then call('HSET', turn_key(turn), 'sent', 1) end
   end
   if cancel then close(turn, 'cancelled', cancel) end
@@ -751,6 +753,7 @@ serve('replay', function(turn)
   if state ~= 'dead' then return 'UNKNOWN' end
   if now - (call('HGET', conversation_key(id), 'inbound_ms') or 0) >= cfg.window_ms then return 'CLOSED' end
   call('ZREM', key('dead'), turn)
+  call('HSET', turn_key(turn), 'replayed', 1)
   reopen(turn)
   return 'OK'
 end)

@@ -149,8 +149,9 @@ class Receipt:
 class Claim:
     """A turn to work on. `record` is None for a fresh one; `payloads` and `message_ids` are its frozen burst in order.
 
-    A repair or a replay of a turn that was closed has its record but, once answered, no payloads. A `suspect` was found
-    unfinished after a crash and must run alone. `failures` are the attempts used up so far.
+    A `repair` of a turn that was answered has its record but no payloads. A `suspect` was found unfinished after a
+    crash and must run alone. `replayed` is set until its first save: an operator took it from the dead letters.
+    `failures` are the attempts used up so far.
     """
 
     lease: Lease
@@ -165,6 +166,7 @@ class Claim:
     newest_inbound_ms: int
     suspect: bool
     repair: bool
+    replayed: bool
     failures: int
     receipts: tuple[Receipt, ...]
     paused_until_ms: int | None
