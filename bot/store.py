@@ -5,7 +5,7 @@
     ├── StoreRunning      another process already runs the store of this data folder
     └── StoreUnsafe       the store may drop or forget what it acknowledged
 
-Knows no keys and no messages. Why the server is run as it is: `docs/adr/`.
+Knows no keys and no messages.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import shutil
 import signal
 import socket
 import stat
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -137,7 +138,6 @@ def run_store(data_dir: Path, *, redis_url: str = "") -> None:
     but its server lives, stay beside that server and pass signals on. Raises NoServer or StoreRunning.
     """
     if redis_url:
-        log.info("REDIS_URL names another store: standing by")
         stand_by()
         return
     places = store_places(data_dir)
@@ -154,12 +154,15 @@ def run_store(data_dir: Path, *, redis_url: str = "") -> None:
     os.set_inheritable(lock, True)  # noqa: FBT003 - the function takes no keyword; the lock lives as long as the server
     log.info("the store starts", program=program.name, folder=str(places.folder))
     command = server_command(program, places)
+    sys.stdout.flush()
+    sys.stderr.flush()
     os.execv(command[0], command)  # noqa: S606 - no shell: this process becomes the server
 
 
 def stand_by() -> None:
     """Do nothing until SIGTERM or SIGINT."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    log.info("another store is used: standing by")
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
 
 
@@ -184,7 +187,7 @@ def _lock(places: StorePlaces) -> int | None:
 
 def _note_owner(lock: int) -> None:
     """Write down who runs the store and who started it: a server whose starter is gone is an orphan."""
-    starter = psutil.Process(os.getppid())
+    starter = psutil.Process(os.getppid() or os.getpid())  # the first process of a container has no parent
     note = {"pid": os.getpid(), "starter": starter.pid, "starter_began": starter.create_time()}
     os.ftruncate(lock, 0)
     os.pwrite(lock, orjson.dumps(note), 0)
@@ -199,8 +202,8 @@ def mind_orphan(places: StorePlaces) -> None:
         note = orjson.loads((places.folder / "lock").read_bytes())
     except orjson.JSONDecodeError:
         raise StoreRunning(f"The store of {places.folder} is being started by another process.") from None
-    if _lives(note["starter"], note["starter_began"]):
-        raise StoreRunning(f"The store of {places.folder} is already running (process {note['pid']}).")
+    if _lives(note["starter"], note["starter_began"]) or not psutil.pid_exists(note["pid"]):
+        raise StoreRunning(f"The store of {places.folder} is already running (process {note['pid']}, maybe elsewhere).")
     log.info("the store still runs from an earlier start: staying beside it", pid=note["pid"])
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: os.kill(note["pid"], signal.SIGTERM))

@@ -25,7 +25,7 @@ class CoalescingSender:
     While all pipelines are under way further calls gather, so that load makes them larger instead of more.
     """
 
-    def __init__(self, redis: Redis, *, max_calls: int = 128, max_pipelines: int = 2, max_waiting: int = 4096) -> None:
+    def __init__(self, redis: Redis, *, max_calls: int = 128, max_pipelines: int = 4, max_waiting: int = 4096) -> None:
         self._redis = redis
         self._max_calls = max_calls
         self._max_pipelines = max_pipelines

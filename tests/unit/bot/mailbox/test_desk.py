@@ -39,6 +39,16 @@ async def test_a_replayed_dead_letter_runs_again_with_fresh_attempts_and_its_mes
     assert await box.mailbox.dead_letters() == ()
 
 
+async def test_a_replay_is_called_one_until_its_first_save(box: Box) -> None:
+    await box.mailbox.replay(await dead(box))
+    claim = await box.claimed(consumer="worker-1")
+    assert claim.replayed
+    again = await box.recovered("worker-2")
+    assert again.replayed
+    await box.mailbox.save(again.lease, b"goes on")
+    assert not (await box.recovered("worker-3")).replayed
+
+
 async def test_a_replay_runs_ahead_of_what_waits_but_not_beside_what_runs(box: Box) -> None:
     turn_id = await dead(box)
     await box.put("two")

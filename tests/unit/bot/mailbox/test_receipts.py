@@ -60,9 +60,7 @@ async def test_each_part_and_attempt_has_its_own_receipt(box: Box) -> None:
 
 
 @pytest.mark.parametrize("callback", ["", "nonsense", "0-unknown-1:0:1", "a:b:c", "0-x-1:0:1:2", "::"])
-async def test_a_receipt_that_is_not_ours_still_shows_that_receipts_come(
-    box: Box, callback: str
-) -> None:
+async def test_a_receipt_that_is_not_ours_still_shows_that_receipts_come(box: Box, callback: str) -> None:
     assert await box.mailbox.last_receipt_ms() is None
     claim = await sent(box)
     assert not await box.receipt(claim, S.DELIVERED, callback_data=callback)
