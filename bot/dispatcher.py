@@ -159,12 +159,14 @@ class Dispatcher:
 
     async def _recover(self) -> None:
         room = self._room[Lane.VOICE]
-        for token in await self._mailbox.recover(
-            self._consumer, min_idle_ms=int(self._limits.lease_s * 1000), count=16
-        ):
-            log.warning("taking over a turn whose worker is gone")
+        while True:  # one at a time, and only with room for it: what waits unclaimed is not renewed
             await room.acquire()
-            await self._claim(token, room, recovered=True)
+            tokens = await self._mailbox.recover(self._consumer, min_idle_ms=int(self._limits.lease_s * 1000), count=1)
+            if not tokens:
+                room.release()
+                break
+            log.warning("taking over a turn whose worker is gone")
+            await self._claim(tokens[0], room, recovered=True)
         await asyncio.sleep(self._limits.lease_s / 6)
 
     async def _renew(self) -> None:
