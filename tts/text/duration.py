@@ -1,7 +1,7 @@
 """How long a text takes to say at speed 1.0. Knows no engine: the pace of each language is data.
 
 Fitted to Kokoro (voice jm_kumo) on segments of chat replies: over 21 Portuguese and 19 English ones the real length was
-0.90-1.12 and 0.84-1.16 of the expected one. The lead is the silence an engine leaves around a take.
+0.95-1.04 and 0.88-1.09 of the expected one. The lead is the silence an engine leaves around a take.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import re
 
 from tts.text.languages import language_for
 
-_SHORT_PAUSE_S = 0.08
-_LONG_PAUSE_S = 0.7
-_LEAD_S = 0.3
+_SHORT_PAUSE_S = 0.06
+_LONG_PAUSE_S = 0.16
+_LEAD_S = 0.55
 
 
 def expected_duration_s(text: str, language: str) -> float:
