@@ -1,0 +1,1 @@
+"""The messaging edge: channels in and out, and an emulator of one. Knows no voice and no bot."""

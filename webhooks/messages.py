@@ -33,7 +33,7 @@ class MessageKind(StrEnum):
 
 
 class StatusKind(StrEnum):
-    """How far an outbound message came. `rank` orders them; they only move forward."""
+    """How far an outbound message came; `delivered` may be skipped and may even follow `failed`."""
 
     SENT = "sent"
     DELIVERED = "delivered"
@@ -46,7 +46,7 @@ class StatusKind(StrEnum):
 class Person:
     """The addresses somebody writes from or is written to; at least one is set.
 
-    `phone` is digits only, as the channel gives it; `user_id` is the business-scoped id of a person who shows no number.
+    `phone` is digits only, as the channel gives it; `user_id` is the business-scoped id of who shows no number.
     """
 
     phone: str | None = field(default=None, repr=False)
