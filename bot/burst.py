@@ -39,7 +39,6 @@ class Burst:
     """
 
     text: str = field(repr=False)
-    quote: str = field(repr=False)
     came_as_voice: bool
     unheard: tuple[InboundMessage, ...] = ()
     unclear: bool = False
@@ -65,7 +64,6 @@ def read_burst(messages: Sequence[InboundMessage], transcripts: Mapping[str, str
             words.append(message.text)
     return Burst(
         text="\n".join(words),
-        quote=messages[-1].message_id,
         came_as_voice=messages[-1].kind is MessageKind.AUDIO,
         unheard=tuple(unheard),
         unclear=unclear,

@@ -23,11 +23,15 @@ from bot.record import Aftermath
 from bot.replies.contract import ReplyGenerator, ReplyRequest
 from bot.turn import Turn
 from bot.wire import load_heard, load_message
+from tts.errors import TtsError
+from webhooks.contract import ChannelError
 from webhooks.messages import InboundMessage
 
 CHARS_PER_SPOKEN_S = 14
 LONGEST_TEXT = 4096
+HEARING_ATTEMPTS = 3
 _ANY_TIME = frozenset({CommandKind.CONFIRM_DELETE, CommandKind.CANCEL_DELETE})
+_GOODBYES = frozenset({CommandKind.STOP, CommandKind.CONFIRM_DELETE})  # who leaves is told nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +108,10 @@ class Composer:
             decided = self._decided(scene)
             if decided is not None:
                 return decided
-        if scene.command is not None:
-            return self._commanded(scene, scene.command)
-        return await self._reply(scene)
+        if scene.command is None:
+            return _disclosed(scene, await self._reply(scene))
+        answer = self._commanded(scene, scene.command)
+        return answer if scene.command.kind in _GOODBYES else _disclosed(scene, answer)
 
     # -- what is known --------------------------------------------------------------------------------------------
 
@@ -148,10 +153,19 @@ class Composer:
         """Hear what was not heard ahead of the turn, one note after the other."""
         hearings = dict(scene.hearings)
         for message in scene.burst.unheard:
-            hearings[message.message_id] = await self._ears.hear(message, language=None)
+            hearings[message.message_id] = await self._hear(message, failures=scene.claim.failures)
         burst = read_burst(scene.messages, {key: heard.text for key, heard in hearings.items()})
         scene = replace(scene, burst=burst, hearings=hearings)
         return replace(scene, command=_command(scene))
+
+    async def _hear(self, message: InboundMessage, *, failures: int) -> Heard:
+        """What a note says; one that cannot be had in several attempts gets an answer all the same."""
+        try:
+            return await self._ears.hear(message, language=None)
+        except (ChannelError, TtsError):
+            if failures + 1 < HEARING_ATTEMPTS:
+                raise
+            return Heard(hearing=Hearing.UNCLEAR)
 
     # -- policy ---------------------------------------------------------------------------------------------------
 
@@ -239,17 +253,13 @@ class Composer:
         return reply.text
 
     def _composed(self, scene: _Scene, text: str) -> Composition:
-        persona, disclose = scene.persona, scene.conversation.disclosed_at_ms is None
-        parts = reply_parts(text, mode=_mode(persona, scene.conversation), came_as_voice=scene.burst.came_as_voice)
-        if disclose:
-            parts = (Part(kind=PartKind.TEXT, text=persona.disclosure), *parts)
-        disclosed_at_ms = scene.now_ms if disclose else scene.conversation.disclosed_at_ms
+        persona = scene.persona
         return Composition(
-            parts=parts,
+            parts=reply_parts(text, mode=_mode(persona, scene.conversation), came_as_voice=scene.burst.came_as_voice),
             aftermath=Aftermath(
                 persona_id=persona.id,
                 language=persona.language,
-                conversation=replace(_remembered(scene.conversation), disclosed_at_ms=disclosed_at_ms, awaiting=""),
+                conversation=replace(_remembered(scene.conversation), awaiting=""),
                 lines=(
                     Line(role="person", text=scene.burst.text, at_ms=scene.turn.newest_at_ms),
                     Line(role="persona", text=text, at_ms=scene.now_ms),
@@ -279,6 +289,17 @@ def _mode(persona: Persona, conversation: Conversation) -> ReplyMode:
     if not conversation.voice_on:
         return ReplyMode.TEXT
     return ReplyMode.BOTH if persona.reply_mode is ReplyMode.BOTH else ReplyMode.VOICE
+
+
+def _disclosed(scene: _Scene, answer: Composition) -> Composition:
+    """The answer, after the word that this is an AI where nobody has said so yet."""
+    if scene.conversation.disclosed_at_ms is not None:
+        return answer
+    kept = answer.aftermath.conversation or _remembered(scene.conversation)
+    return Composition(
+        parts=(Part(kind=PartKind.TEXT, text=scene.persona.disclosure), *answer.parts),
+        aftermath=replace(answer.aftermath, conversation=replace(kept, disclosed_at_ms=scene.now_ms)),
+    )
 
 
 def _said(scene: _Scene, phrase: Phrase) -> Composition:
