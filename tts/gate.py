@@ -53,7 +53,7 @@ class Verdict:
 
 def judge(audio: PcmAudio, *, expected_s: float, limits: GateLimits) -> Verdict:
     """The verdict on one segment's take. `expected_s` is the length at the voice's own speed."""
-    trimmed = trim_edges(audio)
+    trimmed = trim_edges(audio, keep_ms=40)
     level = speech_level_db(trimmed)
     gap = _longest_gap_s(trimmed, level)
     clipped = float(np.mean(np.abs(audio.samples) >= _CLIPPED)) if len(audio.samples) else 0.0

@@ -40,8 +40,11 @@ def resample(audio: PcmAudio, sample_rate_hz: int) -> PcmAudio:
     return PcmAudio(samples=np.asarray(samples, dtype=np.float32), sample_rate_hz=sample_rate_hz)
 
 
-def trim_edges(audio: PcmAudio, *, threshold_db: float = -50.0, keep_ms: int = 40) -> PcmAudio:
-    """Without the silence at both ends, except `keep_ms` of it; all-silent audio comes back unchanged."""
+def trim_edges(audio: PcmAudio, *, threshold_db: float = -50.0, keep_ms: int = 120) -> PcmAudio:
+    """Without the silence at both ends, except `keep_ms` of it; all-silent audio comes back unchanged.
+
+    Soft first and last sounds live in what is kept: with 40 ms the word error rate was twice that with 120 ms.
+    """
     loud = np.flatnonzero(frame_levels_db(audio) > threshold_db)
     if not len(loud):
         return audio
