@@ -148,7 +148,7 @@ def run_store(data_dir: Path, *, redis_url: str = "") -> None:
     if lock is None:
         mind_orphan(places)
         return
-    if _is_live(places.socket):
+    if server_answers(places.socket):
         raise StoreRunning(f"Another server listens on {places.socket}. Stop it before starting the store.")
     _note_owner(lock)
     os.set_inheritable(lock, True)  # noqa: FBT003 - the function takes no keyword; the lock lives as long as the server
@@ -219,7 +219,7 @@ def _lives(pid: int, began: float) -> bool:
         return False
 
 
-def _is_live(path: Path) -> bool:
+def server_answers(path: Path) -> bool:
     """Whether somebody accepts connections there; a socket file alone proves nothing."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:

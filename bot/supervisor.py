@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ from pathlib import Path
 import structlog
 
 log = structlog.get_logger()
+
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,17 @@ class ProcessSpec:
 def backoff_s(failures: int) -> float:
     """Seconds to wait before the next start after `failures` quick deaths: 0.5, 1, 2 … at most 30."""
     return float(min(30.0, 0.5 * 2 ** max(0, failures - 1)))
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    """What a child does first: ask the kernel for a SIGTERM when its parent dies, however that happens.
+
+    Linux only (prctl, PR_SET_PDEATHSIG); elsewhere children outlive a parent that is killed with -9.
+    """
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)  # loaded before the fork: little is safe after it
+    return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM) and None
 
 
 class Supervisor:
@@ -127,6 +142,7 @@ class Supervisor:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                preexec_fn=_end_with_parent(),
             )
         finally:
             if output is not None:

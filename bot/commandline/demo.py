@@ -11,9 +11,12 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
+import signal
 import socket
 import sys
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +30,13 @@ from bot.installation import opened_installation
 from bot.logs import configure_logging
 from bot.record import load_record
 from bot.settings import Settings
+from bot.store import server_answers, store_places
 from bot.supervisor import ProcessSpec, Supervisor
 from tts.settings import TtsSettings
 
 HOST = "127.0.0.1"
 PHONE_NUMBER_ID = "106540352242922"
-EXAMPLES = {"ana": "Oi! Tudo bem? Quem é você?"}
+EXAMPLES = {"ana": "Oi! Quem é você?"}
 START_S = 120.0
 ANSWER_S = 120.0
 _SAMPLE = re.compile(r'recado_stage_seconds_sum\{stage="(\w+)"\} ([\d.e+-]+)')
@@ -54,20 +58,30 @@ def demo(*, once: bool, keep: bool) -> None:
     """Run everything here, send an example message, and show where the voice note and the phone page are."""
     console = Console(highlight=False, soft_wrap=True)
     folder = Path(".recado/demo").resolve()
+    if server_answers(store_places(folder).socket):
+        raise click.ClickException("a demo already runs here; stop it first (Ctrl-C where it runs).")
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     configure_logging(process="demo", level="ERROR", log_format="console")
-    try:
-        asyncio.run(_Demo(folder, console, keep=keep).run(once=once))
-    except KeyboardInterrupt:
-        console.print("\nStopped.")
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(_stoppable(_Demo(folder, console).run(once=once)))
+
+
+async def _stoppable(work: Coroutine[Any, Any, None]) -> None:
+    """Do `work`; SIGTERM ends it as Ctrl-C does, so that nothing is left running."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, task.cancel)
+    await task
 
 
 class _Demo:
-    def __init__(self, folder: Path, console: Console, *, keep: bool) -> None:
+    def __init__(self, folder: Path, console: Console) -> None:
         self._folder = folder
         self._console = console
         self._ports = Ports(web=_free_port(8080), worker=_free_port(8081), emulator=_free_port(8090))
-        self._keep = keep
 
     @property
     def _phone_page(self) -> str:
