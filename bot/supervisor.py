@@ -95,21 +95,21 @@ class Supervisor:
         """Stop the children in reverse order, each with its own patience."""
         self._stopping.set()
         for spec in reversed(self._specs):
-            process = self._running.get(spec.name)
-            if process is None:
-                continue
+            if spec.name in self._running:
+                await self._end(spec)
+        await asyncio.gather(*self._keepers)
+
+    async def _end(self, spec: ProcessSpec) -> None:
+        process = self._running[spec.name]
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), spec.stop_s)
+        except TimeoutError:
+            log.warning("killing a child that did not stop", child=spec.name)
             with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), spec.stop_s)
-            except TimeoutError:
-                log.warning("killing a child that did not stop", child=spec.name)
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+                process.kill()
+            await process.wait()
 
     async def _keep(self, spec: ProcessSpec, started: asyncio.Event) -> None:
         failures = 0
@@ -118,6 +118,8 @@ class Supervisor:
             process = await self._spawn(spec)
             self._running[spec.name] = process
             started.set()
+            if self._stopping.is_set():  # told to stop while the child was being started
+                await self._end(spec)
             code = await process.wait()
             del self._running[spec.name]
             if self._stopping.is_set():
