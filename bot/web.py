@@ -32,11 +32,14 @@ log = structlog.get_logger()
 INSTALLATION = web.AppKey("installation", Installation)
 METRICS = web.AppKey("metrics", Metrics)
 SETTINGS = web.AppKey("settings", Settings)
+UNDER_WAY = web.AppKey("under_way", set[asyncio.Future[None]])
+"""Webhooks that are being read or kept; each future is done with its answer."""
 
 PERSONA_REFRESH_S = 5.0
 QUEUE_REFRESH_S = 5.0
 PRUNE_S = 3600.0
-SHUTDOWN_S = 10.0
+FINISH_S = 5.0
+SHUTDOWN_S = 5.0
 
 
 async def build_app(settings: Settings) -> web.Application:
@@ -44,7 +47,7 @@ async def build_app(settings: Settings) -> web.Application:
     installation = await open_installation(settings, role=Role.RECEIVER)
     metrics = Metrics()
     app = web.Application(middlewares=[_timed(metrics)])
-    app[INSTALLATION], app[METRICS], app[SETTINGS] = installation, metrics, settings
+    app[INSTALLATION], app[METRICS], app[SETTINGS], app[UNDER_WAY] = installation, metrics, settings, set()
     words = _PersonaWords(installation)
     inbox = MailboxInbox(
         installation.mailbox,
@@ -126,7 +129,13 @@ def _timed(metrics: Metrics) -> Callable[..., Awaitable[web.StreamResponse]]:
         if request.path != PATH:
             return await handler(request)
         began = time.perf_counter()
-        response = await handler(request)
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        request.app[UNDER_WAY].add(answered)
+        try:
+            response = await handler(request)
+        finally:
+            request.app[UNDER_WAY].discard(answered)
+            answered.set_result(None)
         metrics.ack_s.observe(time.perf_counter() - began)
         metrics.webhooks.labels(str(response.status)).inc()
         return response
@@ -176,10 +185,16 @@ async def run_web(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stopping.set)
-    runner = web.AppRunner(await build_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    app = await build_app(settings)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
-    await web.TCPSite(runner, settings.web_host, settings.web_port, backlog=1024).start()
+    site = web.TCPSite(runner, settings.web_host, settings.web_port, backlog=1024)
+    await site.start()
     log.info("listening", host=settings.web_host, port=settings.web_port)
     await stopping.wait()
-    log.info("stopping: finishing requests in flight")
+    under_way = app[UNDER_WAY]
+    log.info("stopping: finishing requests in flight", webhooks=len(under_way))
+    await site.stop()
+    if under_way:  # once its cleanup begins, aiohttp reads no more of a body
+        await asyncio.wait(under_way, timeout=FINISH_S)
     await runner.cleanup()
