@@ -6,6 +6,7 @@ Its own `/health`, `/ready` (warm) and `/metrics` stand on WORKER_HOST:WORKER_PO
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import signal
@@ -105,18 +106,21 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
         sweeping = asyncio.create_task(_sweep(blobs, installation.conversations))
         try:
             await installation.personas.seed_if_empty()
-            await asyncio.gather(speaker.start(_report), transcriber.start())
+            hearing = asyncio.create_task(transcriber.start())
+            await speaker.start(_report)
             await dispatcher.start()
+            await hearing  # a voice note that comes earlier waits for the ears to open; nothing else has to
             condition.warm = True
             log.info("ready", worker=name)
             await stopping.wait()
+        finally:
             condition.warm = False
             await dispatcher.drain()
-        finally:
             beating.cancel()
             sweeping.cancel()
             await asyncio.gather(beating, sweeping, return_exceptions=True)
-            await Heartbeats(installation.redis).leave(name)
+            with contextlib.suppress(RedisError):  # the heartbeat runs out by itself
+                await Heartbeats(installation.redis).leave(name)
             await runner.cleanup()
             await speaker.close()
             await transcriber.close()
