@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
-from bot.mailbox import Claim, Lane, Lease, LeaseLost, Mailbox, MailboxError, Token
+from bot.mailbox import Claim, Lane, Lease, LeaseLost, Mailbox, MailboxError, StoreUnavailable, Token, TurnCancelled
 from bot.metrics import Metrics
 from bot.service import TurnService
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 TAKE_BLOCK_MS = 1000
 PUMP_LIMIT = 200
@@ -59,9 +61,12 @@ class Dispatcher:
         self._active: dict[Lease, asyncio.Task[None]] = {}
         self._open = asyncio.Event()  # cleared while a suspect waits for its run alone
         self._open.set()
+        self._claiming = asyncio.Lock()  # held for each claim, and by a suspect for as long as it runs
         self._suspects: asyncio.Queue[Claim] = asyncio.Queue()
-        self._waiting_suspects: dict[Lease, None] = {}
+        self._waiting_suspects: dict[Lease, Claim] = {}
+        self._steps: set[asyncio.Task[Any]] = set()
         self._loops: list[asyncio.Task[None]] = []
+        self._draining = False
 
     @property
     def active(self) -> int:
@@ -83,22 +88,24 @@ class Dispatcher:
 
     async def drain(self) -> None:
         """Take nothing more, finish for up to `drain_s`, hand the rest back. Leases are renewed meanwhile."""
-        keep = {"renew"}
-        stopped = [task for task in self._loops if task.get_name() not in keep]
+        self._draining = True
+        stopped = [task for task in self._loops if task.get_name() != "renew"]
         for task in stopped:
             task.cancel()
         await asyncio.gather(*stopped, return_exceptions=True)
+        await asyncio.gather(*self._steps, return_exceptions=True)
         if self._active:
             log.info("draining", active=self.active)
             await asyncio.wait(self._active.values(), timeout=self._limits.drain_s)
         left = list(self._active.values())
         for task in left:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        unbegun = [self._service.hand_back(claim) for claim in self._waiting_suspects.values()]
+        await asyncio.gather(*left, *unbegun, return_exceptions=True)
         for task in self._loops:
             task.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        log.info("drained", handed_back=len(left))
+        log.info("drained", handed_back=len(left) + len(unbegun))
 
     async def _forever(self, name: str, body: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run one round after the other; an unreachable store is waited for, not died of."""
@@ -121,83 +128,124 @@ class Dispatcher:
         await self._open.wait()
         room = self._room[lane]
         await room.acquire()
+        await self._whole(self._take_one(lane, room))
+
+    async def _whole(self, step: Coroutine[Any, Any, T]) -> T:
+        """Run a step that a drain must not tear: what was taken would be nobody's until its lease has run out."""
+        task = asyncio.create_task(step)
+        self._steps.add(task)
+        task.add_done_callback(self._steps.discard)
+        return await asyncio.shield(task)
+
+    async def _take_one(self, lane: Lane, room: asyncio.Semaphore) -> None:
         try:
             tokens = await self._mailbox.take(lane, self._consumer, count=1, block_ms=TAKE_BLOCK_MS)
         except BaseException:
             room.release()
             raise
-        if not tokens:
+        if tokens:
+            await self._claim(tokens[0], room, recovered=False)
+        else:
             room.release()
-            return
-        await self._claim(tokens[0], room, recovered=False)
 
     async def _claim(self, token: Token, room: asyncio.Semaphore, *, recovered: bool) -> None:
+        """Claim and begin, or put a suspect aside; a token taken just before a quarantine waits for its end."""
+        begun = False
         try:
-            await self._open.wait()  # a token taken just before a quarantine began waits unclaimed
-            claim = await self._mailbox.claim(token, recovered=recovered)
+            async with self._claiming:
+                claim = await self._claimed(token, recovered=recovered)
+                if claim is None:
+                    return
+                if self._draining:
+                    await self._service.hand_back(claim)
+                elif claim.suspect:
+                    self._waiting_suspects[claim.lease] = claim
+                    self._suspects.put_nowait(claim)
+                else:
+                    self._begin(claim).add_done_callback(lambda _task: room.release())
+                    begun = True
+        finally:
+            if not begun:
+                room.release()
+
+    async def _claimed(self, token: Token, *, recovered: bool) -> Claim | None:
+        """What the token stands for; asked again through an outage, or its turn would wait until the lease runs out."""
+        while True:
+            try:
+                return await self._mailbox.claim(token, recovered=recovered)
+            except StoreUnavailable as error:
+                if self._draining:
+                    raise
+                log.warning("the store does not answer", loop="claim", error=str(error))
+                await asyncio.sleep(STORE_RETRY_S)
+
+    def _begin(self, claim: Claim) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._service.handle(claim), name=f"turn {claim.lease.turn_id}")
+        self._active[claim.lease] = task
+        task.add_done_callback(lambda _task: self._active.pop(claim.lease, None))
+        return task
+
+    async def _recover(self) -> None:
+        await self._renew_held()  # after an outage our own leases look as idle as those of the dead
+        room = self._room[Lane.VOICE]
+        while True:  # one at a time, and only with room for it: what waits unclaimed is not renewed
+            await self._open.wait()
+            await room.acquire()
+            if not await self._whole(self._recover_one(room)):
+                break
+        await asyncio.sleep(self._limits.lease_s / 6)
+
+    async def _recover_one(self, room: asyncio.Semaphore) -> bool:
+        try:
+            tokens = await self._mailbox.recover(self._consumer, min_idle_ms=int(self._limits.lease_s * 1000), count=1)
         except BaseException:
             room.release()
             raise
-        if claim is None:
+        if not tokens:
             room.release()
-        elif claim.suspect:
-            room.release()
-            self._waiting_suspects[claim.lease] = None
-            self._suspects.put_nowait(claim)
-        else:
-            self._begin(claim, room)
-
-    def _begin(self, claim: Claim, room: asyncio.Semaphore) -> None:
-        task = asyncio.create_task(self._service.handle(claim), name=f"turn {claim.lease.turn_id}")
-        self._active[claim.lease] = task
-
-        def ended(_task: asyncio.Task[None]) -> None:
-            self._active.pop(claim.lease, None)
-            room.release()
-
-        task.add_done_callback(ended)
-
-    async def _recover(self) -> None:
-        room = self._room[Lane.VOICE]
-        while True:  # one at a time, and only with room for it: what waits unclaimed is not renewed
-            await room.acquire()
-            tokens = await self._mailbox.recover(self._consumer, min_idle_ms=int(self._limits.lease_s * 1000), count=1)
-            if not tokens:
-                room.release()
-                break
-            log.warning("taking over a turn whose worker is gone")
-            await self._claim(tokens[0], room, recovered=True)
-        await asyncio.sleep(self._limits.lease_s / 6)
+            return False
+        log.warning("taking over a turn whose worker is gone")
+        await self._claim(tokens[0], room, recovered=True)
+        return True
 
     async def _renew(self) -> None:
-        held = [*self._active, *self._waiting_suspects]
-        if held:
-            for lost in await self._mailbox.renew(held):
-                log.warning("a lease was lost", turn=lost.turn_id)
-                task = self._active.get(lost)
-                if task is not None:
-                    task.cancel()
+        await self._renew_held()
         await asyncio.sleep(self._limits.lease_s / 4)
+
+    async def _renew_held(self) -> None:
+        for lost in await self._mailbox.renew([*self._active, *self._waiting_suspects]):
+            log.warning("a lease was lost", turn=lost.turn_id)
+            task = self._active.get(lost)
+            if task is not None:
+                task.cancel()
 
     async def _run_suspects(self) -> None:
         """One suspect after the other, each alone: what kills the process must not take its neighbours along."""
         claim = await self._suspects.get()
         self._open.clear()
         try:
-            if self._active:
-                await asyncio.wait(self._active.values())
-            log.warning("running a suspect alone", turn=claim.lease.turn_id)
-            await self._mailbox.begin_alone(claim.lease)
-            task = asyncio.create_task(self._service.handle(claim))
-            self._active[claim.lease] = task
-            await asyncio.wait({task})
-        except LeaseLost:
-            log.warning("a suspect went to another worker", turn=claim.lease.turn_id)
+            async with self._claiming:
+                if self._active:
+                    await asyncio.wait(self._active.values())
+                await self._alone(claim)
         finally:
-            self._active.pop(claim.lease, None)
-            self._waiting_suspects.pop(claim.lease, None)
             if self._suspects.empty():
                 self._open.set()
+
+    async def _alone(self, claim: Claim) -> None:
+        try:
+            await self._mailbox.begin_alone(claim.lease)
+        except (LeaseLost, TurnCancelled):
+            del self._waiting_suspects[claim.lease]
+            log.warning("a suspect is nobody's business here any more", turn=claim.lease.turn_id)
+            return
+        except MailboxError:
+            self._suspects.put_nowait(claim)
+            raise
+        log.warning("running a suspect alone", turn=claim.lease.turn_id)
+        task = self._begin(claim)
+        del self._waiting_suspects[claim.lease]
+        await asyncio.wait({task})
 
     async def _hear(self) -> None:
         """Transcribe voice notes while their burst still waits, so that the turn finds them heard."""
