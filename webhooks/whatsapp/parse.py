@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from webhooks.whatsapp.refusals import BadWebhook
 CHANNEL = "whatsapp"
 """The name these updates carry as `channel`."""
 
+_OBJECT = "whatsapp_business_account"
 _FIELDS = frozenset({"messages", "smb_message_echoes"})
 _STATUSES = {kind.value: kind for kind in StatusKind}
 _PHONE = re.compile(r"\+?([0-9]{1,20})", re.ASCII)
@@ -106,17 +107,13 @@ def parse_webhook(body: bytes) -> Parsed:
 
     Raises BadWebhook only when the body is no JSON or not the platform's envelope.
     """
-    try:
-        envelope = wire.Envelope.model_validate(_load(body))
-    except ValidationError as error:
-        raise BadWebhook(f"not a webhook envelope: {_faulty_fields(error)}") from error
+    envelope = _load(body)
+    entries = envelope.get("entry") if isinstance(envelope, dict) and envelope.get("object") == _OBJECT else None
+    if not isinstance(entries, list):
+        raise BadWebhook("not a webhook envelope")
     reading = _Reading()
-    for entry_path, entry in reading.each(wire.Entry, envelope.entry, "entry"):
-        for path, change in reading.each(wire.Change, entry.changes, f"{entry_path}.changes"):
-            if change.field not in _FIELDS:
-                reading.reject(path, RejectReason.UNKNOWN_FIELD, change.field[:64])
-                continue
-            reading.read_value(change.value, f"{path}.value")
+    for entry_path, entry in _numbered(entries, "entry"):
+        reading.read_entry(entry, entry_path)
     return Parsed(updates=tuple(reading.updates), rejected=tuple(reading.rejected))
 
 
@@ -144,21 +141,18 @@ class _Reading:
     def reject(self, path: str, reason: RejectReason, detail: str = "") -> None:
         self.rejected.append(Rejected(path=path, reason=reason, detail=detail))
 
-    def each(self, shape: type[W], items: object, path: str) -> list[tuple[str, W]]:
+    def each(self, shape: type[W], items: object, path: str) -> Iterator[tuple[str, W]]:
         """Each item that has the shape, with its path; the others are rejected one by one."""
-        return [
-            (item_path, valid)
-            for item_path, item in self._raw(items, path)
-            if (valid := self._valid(shape, item, item_path)) is not None
-        ]
+        for item_path, item in self._raw(items, path):
+            if (valid := self._valid(shape, item, item_path)) is not None:
+                yield item_path, valid
 
-    def _raw(self, items: object, path: str) -> list[tuple[str, object]]:
-        if items is None:
-            return []
-        if not isinstance(items, list):
+    def _raw(self, items: object, path: str) -> Iterable[tuple[str, object]]:
+        if isinstance(items, list):
+            return _numbered(items, path)
+        if items is not None:
             self.reject(path, RejectReason.INVALID, "not a list")
-            return []
-        return [(f"{path}[{index}]", item) for index, item in enumerate(items)]
+        return ()
 
     def _valid(self, shape: type[W], item: object, path: str) -> W | None:
         try:
@@ -166,6 +160,20 @@ class _Reading:
         except ValidationError as error:
             self.reject(path, RejectReason.INVALID, _faulty_fields(error))
             return None
+
+    def read_entry(self, entry: object, path: str) -> None:
+        changes = entry.get("changes") if isinstance(entry, dict) else None
+        if not isinstance(changes, list):
+            self.reject(path, RejectReason.INVALID, "no changes")
+            return
+        for change_path, change in _numbered(changes, f"{path}.changes"):
+            name = change.get("field") if isinstance(change, dict) else None
+            if not isinstance(change, dict) or not isinstance(name, str):
+                self.reject(change_path, RejectReason.INVALID, "no field")
+            elif name in _FIELDS:
+                self.read_value(change.get("value"), f"{change_path}.value")
+            else:
+                self.reject(change_path, RejectReason.UNKNOWN_FIELD, name[:64])
 
     def read_value(self, raw: object, path: str) -> None:
         value = self._valid(wire.Value, raw, path)
@@ -247,6 +255,11 @@ class _Reading:
                 at_ms=echo.timestamp,
             )
         )
+
+
+def _numbered(items: list[object], path: str) -> Iterator[tuple[str, object]]:
+    for index, item in enumerate(items):
+        yield f"{path}[{index}]", item
 
 
 def _message_shape(item: object) -> type[wire.WireMessage]:

@@ -10,7 +10,7 @@ Source: Meta, "Messages webhook reference" (one page a message type), "Business-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -54,26 +54,6 @@ class Wire(BaseModel):
     """Base of every shape: unknown fields stay, numbers are taken where text is expected."""
 
     model_config = ConfigDict(extra="allow", coerce_numbers_to_str=True)
-
-
-class Envelope(Wire):
-    """The whole body."""
-
-    object: Literal["whatsapp_business_account"]
-    entry: list[Any]
-
-
-class Entry(Wire):
-    """What happened to one WhatsApp Business account."""
-
-    changes: list[Any]
-
-
-class Change(Wire):
-    """One change; only some fields concern us, so `value` stays raw until `field` is known."""
-
-    field: str
-    value: Any = None
 
 
 class Metadata(Wire):
