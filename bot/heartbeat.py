@@ -47,6 +47,8 @@ class Heartbeats:
         if not names:
             return []
         values = await self._redis.mget([self._prefix + name for name in names])
+        if gone := [name for name, value in zip(names, values, strict=True) if not value]:
+            await self._redis.srem(self._names, *gone)  # who lives says so again with the next beat
         return [{"worker": name, **orjson.loads(value)} for name, value in zip(names, values, strict=True) if value]
 
     async def keep_beating(self, worker: str, facts: Callable[[], dict[str, Any]]) -> None:

@@ -88,7 +88,8 @@ class MailboxInbox:
                 media=message.kind is MessageKind.AUDIO,
             )
         )
-        self._metrics.updates.labels("duplicate" if result.duplicate else "message", message.kind).inc()
+        if result.duplicate:  # what is read is counted by the receiver
+            self._metrics.updates.labels("duplicate", message.kind).inc()
 
     def _effect(self, message: InboundMessage) -> Effect:
         if message.kind is MessageKind.REVOKE:
@@ -120,7 +121,6 @@ class MailboxInbox:
         )
 
     async def _keep_echo(self, echo: HumanEcho) -> None:
-        self._metrics.updates.labels("echo", "human").inc()
         await self._mailbox.put(
             Incoming(
                 channel=echo.channel,

@@ -9,23 +9,28 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
 from structlog.types import EventDict, WrappedLogger
 
 _WAMID = re.compile(r"wamid\.[\w=+/-]+")
-_NUMBER = re.compile(r"(?<![\w.-])\+?\d{8,}(?![\w.-])")
+_NUMBER = re.compile(r"(?<![\w.-])\+?\d{8,}(?![\w-]|\.\d)")
 
 
 def scrub(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Mask wamids and long digit runs in every string of the event."""
+    """Mask wamids and long digit runs in every string of the event, however deep it lies."""
     return {key: _scrubbed(value) for key, value in event.items()}
 
 
 def _scrubbed(value: Any) -> Any:
     if isinstance(value, str):
         return _NUMBER.sub("<number>", _WAMID.sub("<wamid>", value))
+    if isinstance(value, Mapping):
+        return {key: _scrubbed(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_scrubbed(item) for item in value]
     return value
 
 

@@ -115,13 +115,7 @@ class Supervisor:
         failures = 0
         while not self._stopping.is_set():
             began = self._clock()
-            process = await self._spawn(spec)
-            self._running[spec.name] = process
-            started.set()
-            if self._stopping.is_set():  # told to stop while the child was being started
-                await self._end(spec)
-            code = await process.wait()
-            del self._running[spec.name]
+            code = await self._run_once(spec, started)
             if self._stopping.is_set():
                 return
             failures = 1 if self._clock() - began > self._steady_after_s else failures + 1
@@ -129,6 +123,21 @@ class Supervisor:
             log.warning("a child ended, starting it again", child=spec.name, exit_code=code, pause_s=pause_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
+
+    async def _run_once(self, spec: ProcessSpec, started: asyncio.Event) -> int | None:
+        """Start the child and wait for its end: its exit code, or None when it cannot even be started."""
+        try:
+            process = self._running[spec.name] = await self._spawn(spec)
+        except OSError as error:
+            log.error("a child cannot be started", child=spec.name, error=str(error))
+            return None
+        finally:
+            started.set()
+        if self._stopping.is_set():  # told to stop while the child was being started
+            await self._end(spec)
+        code = await process.wait()
+        del self._running[spec.name]
+        return code
 
     async def _spawn(self, spec: ProcessSpec) -> asyncio.subprocess.Process:
         # A session of its own: Ctrl-C in the terminal reaches only us, and we stop the children in order.

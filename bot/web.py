@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import structlog
 from aiohttp import web
+from redis.exceptions import RedisError
 
 from bot.command_answers import choosing_words
 from bot.heartbeat import Heartbeats
@@ -153,7 +154,7 @@ async def _ready(request: web.Request) -> web.Response:
         async with asyncio.timeout(2):
             await installation.mailbox.check_write()
             workers = await Heartbeats(installation.redis).living()
-    except (MailboxError, TimeoutError) as error:
+    except (MailboxError, RedisError, TimeoutError) as error:
         log.error("not ready: the store does not accept a write", error=type(error).__name__)
         body = {"status": "unavailable", "reason": "The store does not accept a write. Is `recado store` running?"}
         return web.json_response(body, status=503, headers={"Retry-After": "2"})
