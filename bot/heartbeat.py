@@ -20,8 +20,9 @@ GONE_AFTER_S = 10.0
 class Heartbeats:
     """Who lives. A worker's word is good for ten seconds."""
 
-    def __init__(self, redis: Redis, *, prefix: str = "{recado}") -> None:
+    def __init__(self, redis: Redis, *, prefix: str = "{recado}", every_s: float = EVERY_S) -> None:
         self._redis = redis
+        self._every_s = every_s
         self._prefix = f"{prefix}:worker:"
         self._names = f"{prefix}:workers"
 
@@ -58,4 +59,4 @@ class Heartbeats:
                 await self.beat(worker, facts())
             except RedisError as error:
                 log.debug("no heartbeat", error=type(error).__name__)
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(self._every_s)
