@@ -128,7 +128,7 @@ def _phrases(block: str) -> frozenset[str]:
 _COMMANDS = {phrase: kind for kind, block in _PHRASES.items() for phrase in _phrases(block)}
 _CONFIRMATIONS = _phrases(_CONFIRM)
 _CANCELLATIONS = _phrases(_CANCEL)
-_LEADS = _phrases(_CHOOSE_LEADS)
+_LEADS = tuple(phrase + " " for phrase in _phrases(_CHOOSE_LEADS))
 _LONG_COMMANDS = tuple(phrase for phrase in _COMMANDS if len(phrase) >= TYPO_MIN_CHARS)
 _LONGEST_COMMAND = max(map(len, _COMMANDS))
 
@@ -185,7 +185,11 @@ def _without_courtesy(words: str) -> str:
 
 
 def _chosen(words: str, personas: Mapping[str, str]) -> str | None:
-    return next((personas[name] for lead in _LEADS if (name := words.removeprefix(lead + " ")) in personas), None)
+    if words in personas:
+        return personas[words]
+    if not words.startswith(_LEADS):
+        return None
+    return next((personas[name] for lead in _LEADS if (name := words.removeprefix(lead)) in personas), None)
 
 
 def _near(words: str) -> CommandKind | None:
