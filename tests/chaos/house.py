@@ -128,8 +128,8 @@ class House(Stack):
 class Relay:
     """Stands between channel and receiver, and remembers what the receiver answered.
 
-    `statuses` are all its answers, 502 where there was none. `acknowledged_at_s` maps the callback data of a send to
-    the epoch seconds of the first 200 for any of its receipts. While `closed`, nothing passes.
+    `statuses` are its answers to deliveries, 502 where there was none. `acknowledged_at_s` maps the callback data of a
+    send to the epoch seconds of the first 200 for any of its receipts. While `closed`, nothing passes.
     """
 
     def __init__(self, target: str) -> None:
@@ -158,14 +158,14 @@ class Relay:
             answer = await self._http.request(
                 request.method, self._target, params=dict(request.query), content=body, headers=headers
             )
+            status, content = answer.status_code, answer.content
         except httpx.TransportError:
-            self.statuses.append(502)
-            return web.Response(status=502)
-        self.statuses.append(answer.status_code)
-        if answer.status_code == 200 and body:
-            for callback_data in _receipts(body):
+            status, content = 502, b""
+        if request.method == "POST":
+            self.statuses.append(status)
+            for callback_data in _receipts(body) if status == 200 else ():
                 self.acknowledged_at_s.setdefault(callback_data, time.time())
-        return web.Response(status=answer.status_code, body=answer.content)
+        return web.Response(status=status, body=content)
 
 
 def _receipts(body: bytes) -> list[str]:
