@@ -171,7 +171,7 @@ class OpenAiTranscriber:
             language=_primary(language) if language else detected or "und",
             language_probability=1.0 if language else 0.0,
             audio_s=decoded.audio.duration_s,
-            confidence=_weighted([(segment.avg_logprob, segment.end - segment.start) for segment in answer.segments]),
+            confidence=_told_confidence(answer),
         )
 
     async def _ask(self, data: bytes, decoded: Decoded, fields: dict[str, str]) -> _Answer:
@@ -278,6 +278,13 @@ def _packaged_files() -> dict[str, bytes]:
 
 def _confidence(segments: Sequence[Segment]) -> float:
     return _weighted([(segment.avg_logprob, segment.end - segment.start) for segment in segments])
+
+
+def _told_confidence(answer: _Answer) -> float:
+    """What the server's segments tell; one that tells nothing beside its words is believed."""
+    if not answer.segments:
+        return 1.0 if answer.text.strip() else 0.0
+    return _weighted([(segment.avg_logprob, segment.end - segment.start) for segment in answer.segments])
 
 
 def _weighted(logprobs: Sequence[tuple[float, float]]) -> float:

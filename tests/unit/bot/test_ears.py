@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from bot.ears import LEAST_CONFIDENCE, Ears, Heard, Hearing
@@ -10,7 +11,7 @@ from tests.household import sound
 from tts.audio.decode import DecodeLimits
 from tts.contract import Transcript
 from tts.errors import EngineFailed, EngineOverloaded, EngineUnavailable, TtsError
-from tts.hearing import FakeTranscriber
+from tts.hearing import FakeTranscriber, OpenAiTranscriber
 from webhooks.contract import MediaUnavailable
 from webhooks.fake_channel import FakeChannel
 from webhooks.messages import InboundMessage, MediaRef, MessageKind, Person
@@ -74,6 +75,17 @@ async def test_words_that_are_guessed_are_unclear(confidence: float, hearing: He
         listener.channel, Confident(confidence), max_bytes=1_000_000, metrics=listener.metrics, timer=lambda: 0.0
     )
     assert (await listener.hear()).hearing is hearing
+
+
+async def test_a_transcription_server_that_tells_only_words_is_believed() -> None:
+    listener = Listener()
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, json={"text": "bom dia"}))
+    async with httpx.AsyncClient(transport=transport) as http:
+        transcriber = OpenAiTranscriber(http, base_url="http://stt/v1", model="any")
+        listener.ears = Ears(
+            listener.channel, transcriber, max_bytes=1_000_000, metrics=listener.metrics, timer=lambda: 0.0
+        )
+        assert await listener.hear() == Heard(hearing=Hearing.UNDERSTOOD, text="bom dia")
 
 
 async def test_a_note_that_is_too_long_is_told_so() -> None:
