@@ -41,7 +41,8 @@ from tts.settings import TtsSettings
 from tts.slots import EngineStatus
 from tts.speaker import build_speaker
 from webhooks.whatsapp.client import WhatsAppClient
-from webhooks.whatsapp.graph import GraphConfig
+from webhooks.whatsapp.graph import Graph, GraphConfig
+from webhooks.whatsapp.pacing import Pacer, Rate
 
 log = structlog.get_logger()
 
@@ -62,7 +63,7 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
     blobs = FolderBlobStore(settings.recado_data_dir / "notes")
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     async with httpx.AsyncClient() as http:
-        channel = WhatsAppClient.over(http, _graph(settings))
+        channel = WhatsAppClient(Graph(http=http, config=_graph(settings)), pacer=_pacer(settings))
         transcriber = build_transcriber(tts_settings, http)
         ears = Ears(channel, transcriber, max_bytes=settings.audio_max_bytes, metrics=metrics, timer=time.perf_counter)
         composer = Composer(
@@ -129,6 +130,10 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _pacer(settings: Settings) -> Pacer:
+    return Pacer(number_rate=Rate(per_s=settings.send_per_second, burst=settings.send_per_second))
 
 
 def _graph(settings: Settings) -> GraphConfig:
