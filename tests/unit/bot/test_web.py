@@ -1,0 +1,341 @@
+"""The web process over real sockets and a real store: what it takes, when it is ready, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from redis.asyncio import Redis
+from structlog.testing import capture_logs
+
+from bot.heartbeat import Heartbeats
+from bot.mailbox import Lane
+from bot.mailbox.keys import key
+from bot.persona_store import Personas
+from bot.settings import Settings
+from bot.web import _background, build_app, run_web
+from tests.household import personas
+from tests.stack import free_port
+from webhooks.whatsapp.routes import PATH
+from webhooks.whatsapp.signature import SIGNATURE_HEADER, sign
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "whatsapp"
+TEXT = (FIXTURES / "text.json").read_bytes()
+NUMBER = "106540352242922"
+WAIT_S = 20
+
+MakeSettings = Callable[..., Settings]
+
+
+@pytest.fixture
+def settings(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeSettings:
+    """Settings of an installation on the session's store, whatever the environment says."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+    def make(**changes: Any) -> Settings:
+        fields: dict[str, Any] = {
+            "redis_url": store_url,
+            "recado_data_dir": tmp_path,
+            "whatsapp_app_secret": ("secret",),
+            "whatsapp_verify_token": "token",
+            "whatsapp_phone_number_id": (NUMBER,),
+            "burst_quiet_s": 0,
+            "burst_max_s": 0,
+        }
+        return Settings(_env_file=None, **fields | changes)
+
+    return make
+
+
+@dataclass
+class Receiver:
+    """The running application and its store."""
+
+    client: TestClient[web.Request, web.Application]
+    redis: Redis
+
+    async def post(self, body: bytes = TEXT) -> int:
+        async with self.client.post(PATH, data=body, headers={SIGNATURE_HEADER: sign(body, "secret")}) as answer:
+            return answer.status
+
+    async def get(self, path: str, **options: Any) -> tuple[int, str]:
+        async with self.client.get(path, **options) as answer:
+            return answer.status, await answer.text()
+
+    async def waiting(self) -> int:
+        """Conversations with something to answer."""
+        return int(await self.redis.zcard(key("backlog")))
+
+
+Start = Callable[..., Awaitable[Receiver]]
+
+
+@pytest.fixture
+async def start(settings: MakeSettings, redis: Redis) -> AsyncIterator[Start]:
+    clients: list[TestClient[web.Request, web.Application]] = []
+
+    async def begin(**changes: Any) -> Receiver:
+        client = TestClient(TestServer(await build_app(settings(**changes))))
+        clients.append(client)
+        await client.start_server()
+        return Receiver(client=client, redis=redis)
+
+    yield begin
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+async def receiver(start: Start) -> Receiver:
+    return await start()
+
+
+@pytest.fixture
+async def refuse_writes(redis: Redis) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
+    """From the call on the store answers, and accepts no write."""
+    yield lambda: redis.config_set("min-replicas-to-write", 1)
+    await redis.config_set("min-replicas-to-write", 0)
+
+
+async def until(happened: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not await happened():  # noqa: ASYNC110 - what is waited for happens in other tasks and in the store
+            await asyncio.sleep(0.005)
+
+
+# -- receiving ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_signed_webhook_is_durable_when_it_is_acknowledged(receiver: Receiver) -> None:
+    assert (await receiver.post(), await receiver.waiting()) == (200, 1)
+
+
+async def test_a_redelivered_webhook_changes_nothing(receiver: Receiver) -> None:
+    await receiver.post()
+    await receiver.post()
+    assert await receiver.redis.zcard(key("backlog")) == 1
+
+
+async def test_a_wrongly_signed_webhook_changes_nothing(receiver: Receiver) -> None:
+    async with receiver.client.post(PATH, data=TEXT, headers={SIGNATURE_HEADER: sign(TEXT, "other")}) as answer:
+        assert (answer.status, await receiver.waiting()) == (403, 0)
+
+
+async def test_messages_for_other_numbers_are_acknowledged_and_left_alone(start: Start) -> None:
+    receiver = await start(whatsapp_phone_number_id=("999",))
+    assert (await receiver.post(), await receiver.waiting()) == (200, 0)
+
+
+async def test_the_handshake_is_answered_with_the_challenge(receiver: Receiver) -> None:
+    query = {"hub.mode": "subscribe", "hub.verify_token": "token", "hub.challenge": "1158201444"}
+    assert await receiver.get(PATH, params=query) == (200, "1158201444")
+
+
+async def test_a_webhook_that_cannot_be_kept_is_not_acknowledged(
+    receiver: Receiver, refuse_writes: Callable[[], Awaitable[Any]]
+) -> None:
+    await refuse_writes()
+    assert await receiver.post() == 503
+
+
+async def test_nothing_is_recorded_unless_it_is_asked_for(receiver: Receiver, tmp_path: Path) -> None:
+    await receiver.post()
+    assert not (tmp_path / "recordings").exists()
+
+
+async def test_webhooks_are_recorded_where_it_is_asked_for(start: Start, tmp_path: Path) -> None:
+    receiver = await start(webhook_recording_hours=24)
+    await receiver.post()
+    assert [path for path in (tmp_path / "recordings").rglob("*") if path.is_file()]
+
+
+async def test_the_names_of_stored_personas_are_commands(redis: Redis, start: Start) -> None:
+    for persona in personas():
+        await Personas(redis).put(persona)
+    receiver = await start()
+    words = TEXT.replace(b"Ol\\u00e1! Voc\\u00eas abrem no s\\u00e1bado? \\ud83d\\ude0a", b"falar com Theo")
+    assert words != TEXT
+
+    async def a_command() -> bool:
+        number = await redis.incr("test:message")
+        await receiver.post(words.replace(b"MjVB0001", b"MjVB%04d" % number).replace(b"OUVB0001", b"OUVB%04d" % number))
+        return int(await redis.xlen(key("lane", Lane.FAST))) > 0
+
+    await until(a_command)
+
+
+# -- health, readiness, metrics -------------------------------------------------------------------------------------
+
+
+async def test_it_is_ready_when_the_store_accepts_a_write(receiver: Receiver) -> None:
+    async with receiver.client.get("/ready") as answer:
+        assert (answer.status, await answer.json()) == (200, {"status": "ready", "workers": []})
+
+
+async def test_readiness_shows_the_workers_and_does_not_wait_for_them(receiver: Receiver) -> None:
+    await Heartbeats(receiver.redis).beat("gpu-1", {"ready": False})
+    async with receiver.client.get("/ready") as answer:
+        assert (answer.status, (await answer.json())["workers"]) == (200, [{"worker": "gpu-1", "ready": False}])
+
+
+async def test_it_is_not_ready_when_the_store_takes_no_write(
+    receiver: Receiver, refuse_writes: Callable[[], Awaitable[Any]]
+) -> None:
+    await refuse_writes()
+    async with receiver.client.get("/ready") as answer:
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+        assert "recado store" in (await answer.json())["reason"]
+
+
+async def test_it_is_not_ready_while_the_store_does_not_answer(receiver: Receiver) -> None:
+    await receiver.redis.client_pause(60_000, all=False)
+    try:
+        status, _ = await receiver.get("/ready")
+    finally:
+        await receiver.redis.client_unpause()
+    assert status == 503
+
+
+async def test_it_is_healthy_whatever_the_store_does(receiver: Receiver) -> None:
+    await receiver.redis.client_pause(60_000, all=False)
+    try:
+        status, _ = await receiver.get("/health")
+    finally:
+        await receiver.redis.client_unpause()
+    assert status == 200
+
+
+async def test_a_message_is_counted_once(receiver: Receiver) -> None:
+    await receiver.post()
+    _, text = await receiver.get("/metrics")
+    assert 'recado_updates_total{event="message",kind="text"} 1.0' in text
+
+
+async def test_webhooks_are_counted_by_their_answer_and_timed(receiver: Receiver) -> None:
+    await receiver.post()
+    _, text = await receiver.get("/metrics")
+    assert 'recado_webhooks_total{result="200"} 1.0' in text
+    assert "recado_webhook_ack_seconds_count 1.0" in text
+
+
+async def test_the_depth_of_the_mailbox_is_a_metric(receiver: Receiver) -> None:
+    async def shown() -> bool:
+        return 'recado_queue{what="conversations"}' in (await receiver.get("/metrics"))[1]
+
+    await until(shown)
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [(None, 401), ("Bearer wrong", 401), ("Bearer ", 401), ("Bearer sesame", 200)],
+)
+async def test_metrics_ask_for_their_token_where_there_is_one(start: Start, header: str | None, status: int) -> None:
+    receiver = await start(metrics_token="sesame")
+    headers = {"Authorization": header} if header is not None else {}
+    found, text = await receiver.get("/metrics", headers=headers)
+    assert (found, "recado_updates" in text) == (status, status == 200)
+
+
+# -- background work ------------------------------------------------------------------------------------------------
+
+
+async def test_background_work_that_fails_is_logged_and_done_again() -> None:
+    rounds = 0
+    enough = asyncio.Event()
+
+    async def work() -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 1:
+            raise RuntimeError("a mistake")
+        enough.set()
+
+    with capture_logs() as logs:
+        context = _background(work, 0)(web.Application())
+        await anext(context)
+        await asyncio.wait_for(enough.wait(), WAIT_S)
+        assert await anext(context, "ended") == "ended"
+    assert [line["error"] for line in logs if line["log_level"] == "warning"] == ["RuntimeError"]
+
+
+# -- the end --------------------------------------------------------------------------------------------------------
+
+
+class Running:
+    """The whole web process as a task, on a port of its own."""
+
+    def __init__(self, settings: MakeSettings) -> None:
+        self.port = free_port()
+        self.settings = settings(web_port=self.port)
+        self.task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self.task = asyncio.create_task(run_web(self.settings))
+        async with httpx.AsyncClient(trust_env=False) as http:
+
+            async def up() -> bool:
+                try:
+                    return (await http.get(f"http://127.0.0.1:{self.port}/health")).status_code == 200
+                except httpx.TransportError:
+                    return False
+
+            await until(up)
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        assert self.task is not None
+        if not self.task.done():
+            os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(self.task, WAIT_S)
+
+
+async def test_it_ends_on_sigterm(settings: MakeSettings) -> None:
+    async with Running(settings) as running:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert running.task is not None
+        await asyncio.wait_for(running.task, WAIT_S)
+
+
+async def test_a_webhook_half_received_is_finished_before_the_end(settings: MakeSettings, redis: Redis) -> None:
+    async with Running(settings) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        head = (
+            f"POST {PATH} HTTP/1.1",
+            "Host: x",
+            "Expect: 100-continue",
+            f"Content-Length: {len(TEXT)}",
+            f"{SIGNATURE_HEADER}: {sign(TEXT, 'secret')}",
+        )
+        writer.write("\r\n".join(head).encode() + b"\r\n\r\n" + TEXT[:100])
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
+        with capture_logs() as logs:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await until(lambda: _seen(logs, "stopping: finishing requests in flight"))
+        writer.write(TEXT[100:])
+        await writer.drain()
+        answer = await asyncio.wait_for(reader.readline(), WAIT_S)
+        writer.close()
+    assert (answer.split()[1], await redis.zcard(key("backlog"))) == (b"200", 1)
+
+
+async def _seen(logs: list[Any], event: str) -> bool:
+    return any(line["event"] == event for line in logs)
+
+
+async def test_nobody_is_let_in_once_it_is_stopping(settings: MakeSettings) -> None:
+    async with Running(settings) as running:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert running.task is not None
+        await asyncio.wait_for(running.task, WAIT_S)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", running.port)
