@@ -84,6 +84,22 @@ async def test_a_store_that_is_not_there_is_unavailable_to_every_caller(
     await redis.aclose()
 
 
+@pytest.mark.parametrize("make", SENDERS.values(), ids=SENDERS)
+async def test_a_store_that_stalls_is_unavailable_and_its_late_answers_go_to_nobody(
+    make: Callable[[Redis], Sender], redis: Redis, store_url: str
+) -> None:
+    hasty = connect(store_url, Role.RECEIVER)
+    box = Box(hasty, make(hasty))
+    await box.mailbox.prepare()
+    await redis.client_pause(60_000, all=False)
+    stalled = await asyncio.gather(*(box.put(str(number)) for number in range(3)), return_exceptions=True)
+    await redis.client_unpause()
+    answered = await asyncio.gather(*(box.put(f"later {number}", endpoint_id=str(number)) for number in range(3)))
+    assert [type(result) for result in stalled] == [StoreUnavailable] * 3
+    assert len({result.conversation_id for result in answered}) == 3
+    await hasty.aclose()
+
+
 async def test_a_store_that_is_full_takes_nothing_new_but_finishes_what_it_has(box: Box) -> None:
     await box.put("one")
     claim = await box.claimed()
