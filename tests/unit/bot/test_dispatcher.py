@@ -244,6 +244,8 @@ async def test_a_suspect_waits_for_the_turns_in_work(crew: Crew) -> None:
     await until(lambda: crew.service.begun == ["neighbour"])
     await crew.idle(crew.dead.lease, 10 * LEASE_MS)
     await crew.take_over()
+    for _ in range(20):  # time enough for a suspect that does not wait
+        await crew.box.mailbox.depth()
     assert crew.service.begun == ["neighbour"]
     crew.service.finish.set()
     await until(lambda: crew.service.ended == ["neighbour", "suspect"])

@@ -700,6 +700,17 @@ async def test_repeat_after_a_written_answer_speaks_that_one_and_not_the_note_be
     assert friends.engine.batches[-1][0].text == "O que eu disse por último?"
 
 
+async def test_repeat_does_not_take_a_personas_hello_for_the_last_answer(friends: Household) -> None:
+    await friends.write("bom dia")
+    await friends.answer()
+    await friends.write("Theo", kind=MessageKind.INTERACTIVE, raw_type="interactive", payload="persona:theo")
+    await friends.answer()
+    await friends.write("repetir em voz")
+    await friends.answer()
+    notes = [friends.channel.media[sent.media_id] for sent in friends.channel.sent if sent.media_id]
+    assert (notes[2] == notes[0], notes[2] == notes[1]) == (True, False)
+
+
 async def test_repeat_speaks_anew_what_is_no_longer_kept(friends: Household) -> None:
     await friends.write("bom dia")
     (part,) = friends.record(await friends.answer()).turn.parts
