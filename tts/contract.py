@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,15 +68,46 @@ class Voice:
     version: int = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PreparedSource:
+    """A source of a voice, ready for an engine: samples and designed clips bring their prepared audio.
+
+    `audio` is trimmed, loudness-normalised mono; `transcript` covers all of it. Both are None for names (timbre, style).
+    """
+
+    source: VoiceSource
+    audio: PcmAudio | None = None
+    transcript: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceProfile:
+    """What an engine made of a voice: `data` is the engine's own safetensors, good only for this engine and model.
+
+    `facts` are numbers worth showing (similarity of each source to the blend, seconds of reference, …).
+    """
+
+    voice_id: str
+    voice_version: int
+    engine: str
+    model: str
+    data: bytes = field(repr=False)
+    facts: tuple[tuple[str, float], ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
-    """One segment to be spoken in one voice. `text` is already words; at most 500 characters."""
+    """One segment to be spoken in one voice. `text` is already words; at most 500 characters.
+
+    `profile` is there whenever the engine is a CastingEngine.
+    """
 
     text: str
     language: str
     voice: Voice
     expected_s: float
     seed: int | None = None
+    profile: VoiceProfile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +144,24 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the model; `load` may follow."""
+        ...
+
+
+@runtime_checkable
+class CastingEngine(Engine, Protocol):
+    """An engine that makes a profile of a voice once and speaks with it from then on. Same thread as `synthesize`."""
+
+    def cast(self, voice: Voice, sources: Sequence[PreparedSource]) -> VoiceProfile:
+        """The profile of `voice` from its prepared sources, weights normalised inside. Raises BadVoice, BadAudio."""
+        ...
+
+
+@runtime_checkable
+class DesigningEngine(Engine, Protocol):
+    """An engine that makes a reference clip from a voice prompt, once, when a voice is created."""
+
+    def design(self, prompt: str, *, text: str, language: str, seed: int) -> PcmAudio:
+        """A clip that says `text` in the voice the prompt describes. Raises EngineUnavailable without a design model."""
         ...
 
 
