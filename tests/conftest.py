@@ -161,3 +161,14 @@ async def box(redis: Redis) -> Box:
 def make_box(redis: Redis) -> MakeBox:
     """Makes mailboxes with other settings on the same store."""
     return partial(Box, redis)
+
+
+@pytest.fixture(scope="session")
+def tiny_xtts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a tiny XTTS v2 checkpoint; engines that load it in the session have its narrow decoder."""
+    pytest.importorskip("torch", reason="needs the extra xtts").set_num_threads(1)
+    from tests.tiny.xtts import build, narrow_decoder
+
+    folder = build(tmp_path_factory.mktemp("models") / "tiny-xtts")
+    with narrow_decoder():
+        yield folder

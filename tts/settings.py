@@ -42,6 +42,18 @@ class TtsSettings(BaseSettings):
         default=Path(".recado/models"), description="Folder for models that are fetched or assembled."
     )
 
+    xtts_model: str | None = Field(
+        default=None, description="Folder or hub id of an XTTS v2 checkpoint. Unset: XTTS is not configured."
+    )
+    xtts_accept_cpml: bool = Field(
+        default=False,
+        description="Accepts the Coqui Public Model License (CPML) of XTTS v2's weights: non-commercial use only, of "
+        "the model and of everything it speaks. XTTS stays out of use without it.",
+    )
+    xtts_device: str | None = Field(
+        default=None, description="Torch device of XTTS, such as cuda:0 or cpu. Unset: CUDA where there is some."
+    )
+
     kokoro_threads: int = Field(default=2, ge=1, description="CPU threads of the embedded voice.")
     kokoro_model_path: Path | None = Field(
         default=None, description="ONNX file to use in place of the packaged Kokoro model."

@@ -11,12 +11,14 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
 import structlog
 
 from tts.batching import Batcher, BatchPolicy, BatchStats, Device
 from tts.breaker import Breaker, BreakerPolicy, BreakerState
-from tts.contract import Engine, PcmAudio, Utterance
+from tts.casting import Casting, Found
+from tts.contract import CastingEngine, DesigningEngine, Engine, PcmAudio, Utterance, Voice
 from tts.errors import (
     DeadlineExceeded,
     EngineFailed,
@@ -27,6 +29,8 @@ from tts.errors import (
 )
 from tts.fallback import EngineView
 from tts.gate import GateLimits, judge
+from tts.text import expected_duration_s
+from tts.voices.design import DesignedClip, design_text
 
 _log = structlog.get_logger()
 
@@ -57,12 +61,17 @@ class EngineStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """A note's accepted segments in order, and where the time went in seconds; gating overlaps generating."""
+    """A note's accepted segments in order, and where the time went in seconds; gating overlaps generating.
+
+    `profile` says where the voice's profile came from, empty when the engine needs none.
+    """
 
     segments: tuple[PcmAudio, ...]
     queue_s: float
     generate_s: float
     gate_s: float
+    batch_size: int
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +79,14 @@ class _Segment:
     audio: PcmAudio
     queue_s: float
     gate_s: float
+    batch_size: int
 
 
 class EngineSlot:
-    """An engine with its queue and breaker; `engine` None stands for a known engine that is not configured."""
+    """An engine with its queue and breaker.
+
+    `engine` None stands for a known engine that is not configured; `reason` tells what is missing for that.
+    """
 
     def __init__(
         self,
@@ -84,9 +97,11 @@ class EngineSlot:
         batching: BatchPolicy,
         breaker: BreakerPolicy,
         gate: GateLimits,
+        casting: Casting,
         takes: int,
         on_hung: Callable[[str, Sequence[Utterance]], None],
         on_batch: Callable[[BatchStats], None],
+        reason: str = "",
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -94,12 +109,13 @@ class EngineSlot:
         self._engine = engine
         self._device = device
         self._gate = gate
+        self._casting = casting
         self._takes = takes
         self._clock = clock
         self._sleep = sleep
         self._breaker = Breaker(policy=breaker)
         self._state = EngineState.WAITING if engine else EngineState.NOT_CONFIGURED
-        self._reason = ""
+        self._reason = reason
         self._on_hung = on_hung
         self._batcher: Batcher | None = None
         if engine is not None:
@@ -164,25 +180,73 @@ class EngineSlot:
         started_s = self._clock()
         self._breaker = self._breaker.asked(started_s)
         try:
-            async with asyncio.TaskGroup() as together:
-                tasks = [together.create_task(self._segment(utterance, group)) for utterance in utterances]
-        except ExceptionGroup as group_of_errors:
-            error = group_of_errors.exceptions[0]
+            found = await self.profile(utterances[0].voice)
+            profile = found.profile if found else None
+            done = await self._segments([replace(utterance, profile=profile) for utterance in utterances], group)
+        except TtsError as error:
             self._count(error)
-            raise error from error.__cause__
+            raise
         self._breaker = self._breaker.succeeded()
-        done = [task.result() for task in tasks]
         queue_s = min(segment.queue_s for segment in done)
         return Rendering(
             segments=tuple(segment.audio for segment in done),
             queue_s=queue_s,
             generate_s=self._clock() - started_s - queue_s,
             gate_s=sum(segment.gate_s for segment in done),
+            batch_size=max(segment.batch_size for segment in done),
+            profile=found.origin if found else "",
         )
+
+    async def profile(self, voice: Voice) -> Found | None:
+        """The profile this engine speaks `voice` with; None when it needs none. Raises what Casting raises."""
+        engine, batcher = self._engine, self._batcher
+        if batcher is None or not isinstance(engine, CastingEngine):
+            return None
+        return await self._casting.profile(
+            voice, engine.info, lambda sources: batcher.alone(lambda: engine.cast(voice, sources))
+        )
+
+    @property
+    def designs(self) -> bool:
+        """Whether it is loaded and makes voices of prompts."""
+        engine = self._engine
+        return self._state is EngineState.LOADED and isinstance(engine, DesigningEngine) and engine.info.designs
+
+    async def design(self, prompt: str, *, language: str, seed: int) -> DesignedClip:
+        """A clip in the voice of the prompt that the gate accepts; each further take has the next seed.
+
+        Raises TakeRejected when none is accepted, EngineUnavailable when the engine does not design.
+        """
+        engine, batcher = self._engine, self._batcher
+        if batcher is None or not isinstance(engine, DesigningEngine):
+            raise EngineUnavailable(f"{self.name} does not design voices")
+        text, spoken = design_text(language)
+        expected_s = expected_duration_s(text, spoken)
+        refused: TakeRejected | None = None
+        for take in range(self._takes):
+            work = partial(engine.design, prompt, text=text, language=spoken, seed=seed + take)
+            audio = await batcher.alone(work)
+            try:
+                await asyncio.to_thread(self._judge, audio, expected_s)
+            except TakeRejected as error:
+                refused = error
+            else:
+                return DesignedClip(audio=audio, transcript=text, engine=self.name, model=engine.info.model)
+        raise refused or TakeRejected("no take was made")
 
     def ran_out_of_time(self) -> None:
         """A caller's deadline passed while this engine spoke: to the breaker that is a failure."""
         self._breaker = self._breaker.failed(self._clock())
+
+    async def _segments(self, utterances: Sequence[Utterance], group: str) -> list[_Segment]:
+        """All segments spoken together. Raises the error of the first that failed, and stops the others."""
+        try:
+            async with asyncio.TaskGroup() as together:
+                tasks = [together.create_task(self._segment(utterance, group)) for utterance in utterances]
+        except ExceptionGroup as errors:
+            error = errors.exceptions[0]
+            raise error from error.__cause__
+        return [task.result() for task in tasks]
 
     async def _segment(self, utterance: Utterance, group: str) -> _Segment:
         """One segment's first accepted take. A take that must fail again the same way is not repeated."""
@@ -192,8 +256,13 @@ class EngineSlot:
             try:
                 spoken = await self._batcher.submit(_reseeded(utterance, take), group=group)
                 started_s = self._clock()
-                await asyncio.to_thread(self._judge, spoken.audio, utterance)
-                return _Segment(audio=spoken.audio, queue_s=spoken.queue_s, gate_s=self._clock() - started_s)
+                await asyncio.to_thread(self._judge, spoken.audio, utterance.expected_s)
+                return _Segment(
+                    audio=spoken.audio,
+                    queue_s=spoken.queue_s,
+                    gate_s=self._clock() - started_s,
+                    batch_size=spoken.batch_size,
+                )
             except TakeRejected:
                 if self._engine.info.deterministic or take + 1 == self._takes:
                     raise
@@ -205,8 +274,8 @@ class EngineSlot:
                 await self._sleep(_BACKOFF_S * 2**take)
         raise AssertionError("every take returns or raises")
 
-    def _judge(self, audio: PcmAudio, utterance: Utterance) -> None:
-        verdict = judge(audio, expected_s=utterance.expected_s, limits=self._gate)
+    def _judge(self, audio: PcmAudio, expected_s: float) -> None:
+        verdict = judge(audio, expected_s=expected_s, limits=self._gate)
         if not verdict.passed:
             raise TakeRejected("; ".join(verdict.reasons))
 

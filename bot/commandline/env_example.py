@@ -61,6 +61,11 @@ GROUPS = (
         names=("tts_engines", "model_cache_dir", "kokoro_threads", "kokoro_model_path"),
     ),
     Group(
+        title="XTTS v2",
+        words="Voices cloned from samples, for non-commercial use. Needs the extra `xtts` and the checkpoint.",
+        names=("xtts_model", "xtts_accept_cpml", "xtts_device"),
+    ),
+    Group(
         title="Voice: the note",
         words="How the voice note is encoded. The defaults are the careful choice: some phones refuse more.",
         names=("opus_bitrate_bps", "opus_frame_ms", "opus_sample_rate_hz", "opus_application", "note_max_bytes"),

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from tts.contract import Engine, PcmAudio, SourceKind, Utterance, Voice, VoiceSource
+from tts.contract import CastingEngine, Engine, PcmAudio, PreparedSource, SourceKind, Utterance, Voice, VoiceSource
 from tts.engines.espeak import EspeakEngine
 from tts.engines.fake import FakeEngine
 from tts.engines.kokoro import KokoroEngine
+from tts.engines.xtts import XttsEngine
 from tts.errors import TtsError
 from tts.languages import match_language
 from tts.text import expected_duration_s
@@ -19,16 +20,22 @@ SENTENCES = {
 }
 
 
+def xtts(request: pytest.FixtureRequest) -> Engine:
+    """A random checkpoint speaks noise up to its cap, so the cap is what was expected."""
+    return XttsEngine(model=str(request.getfixturevalue("tiny_xtts")), device="cpu", cap_ratio=1.0)
+
+
 @pytest.fixture(
     scope="module",
     params=[
-        FakeEngine,
-        pytest.param(EspeakEngine, marks=pytest.mark.speech),
-        pytest.param(KokoroEngine, marks=pytest.mark.speech),
+        pytest.param(lambda _request: FakeEngine(), id="fake"),
+        pytest.param(lambda _request: EspeakEngine(), id="espeak", marks=pytest.mark.speech),
+        pytest.param(lambda _request: KokoroEngine(), id="kokoro", marks=pytest.mark.speech),
+        pytest.param(xtts, id="xtts"),
     ],
 )
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    engine: Engine = request.param()
+    engine: Engine = request.param(request)
     engine.load()
     yield engine
     engine.close()
@@ -36,12 +43,22 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 def voice(engine: Engine) -> Voice:
     name = engine.info.names[-1] if engine.info.names else "any"
-    return Voice(id="v", language="en", stand_in=(VoiceSource(kind=SourceKind.STYLE, ref=name),))
+    kind = SourceKind.STYLE if SourceKind.STYLE in engine.info.source_kinds else SourceKind.TIMBRE
+    return Voice(id="v", language="en", sources=(VoiceSource(kind=kind, ref=name),))
 
 
 def utterance(engine: Engine, text: str, language: str = "en") -> Utterance:
-    expected_s = expected_duration_s(text, language)
-    return Utterance(text=text, language=language, voice=voice(engine), expected_s=expected_s)
+    spoken_by = voice(engine)
+    profile = None
+    if isinstance(engine, CastingEngine):
+        profile = engine.cast(spoken_by, [PreparedSource(source=source) for source in spoken_by.sources])
+    return Utterance(
+        text=text,
+        language=language,
+        voice=spoken_by,
+        expected_s=expected_duration_s(text, language),
+        profile=profile,
+    )
 
 
 def spoken(results: Sequence[PcmAudio | TtsError]) -> list[PcmAudio]:
