@@ -72,7 +72,7 @@ class Voice:
 class PreparedSource:
     """A source of a voice, ready for an engine: samples and designed clips bring their prepared audio.
 
-    `audio` is trimmed, loudness-normalised mono; `transcript` covers all of it. Both are None for names (timbre, style).
+    `audio` is trimmed, loudness-normalised mono; `transcript` covers all of it. Names (timbre, style) have neither.
     """
 
     source: VoiceSource
@@ -161,7 +161,7 @@ class DesigningEngine(Engine, Protocol):
     """An engine that makes a reference clip from a voice prompt, once, when a voice is created."""
 
     def design(self, prompt: str, *, text: str, language: str, seed: int) -> PcmAudio:
-        """A clip that says `text` in the voice the prompt describes. Raises EngineUnavailable without a design model."""
+        """A clip that says `text` in the voice of the prompt. Raises EngineUnavailable without a design model."""
         ...
 
 
@@ -187,6 +187,22 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """What a note was made of, as numbers and marks that tell nobody's words.
+
+    `prompt_mark` is the beginning of the prompt's SHA-256, empty without one. `profile` says where the voice profile
+    came from (memory, store, made; empty when the engine needs none). `batch_size` is the largest batch a segment was
+    spoken in; `gpu_memory_bytes` is None without a GPU in this process.
+    """
+
+    sample_count: int = 0
+    prompt_mark: str = ""
+    profile: str = ""
+    batch_size: int = 0
+    gpu_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceNote:
     """A finished note: one Ogg/Opus mono stream (or another container when asked), validated by reading it back.
 
@@ -209,6 +225,7 @@ class VoiceNote:
     attempts: tuple[Attempt, ...]
     timings: Timings
     loudness_dbfs: float
+    making: Making = Making()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -170,7 +170,7 @@ class Speaker:
         )
 
     async def prepare(self, voice: Voice) -> None:
-        """Make the voice's profiles ahead, for every engine that would be asked now; what fails will fail in its turn."""
+        """Make the voice's profiles ahead, for every engine that would be asked now; failures are only logged."""
         voice, choice = await self._choose(voice, voice.language)
         for name in choice.candidates:
             try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def cut_to(audio: PcmAudio, most_s: float) -> PcmAudio:
         return audio
     spans = speech_spans(audio)
     # A cut lies in the middle of the pause behind the last utterance that fits.
-    cuts_s = [(left.end_s + right.start_s) / 2 for left, right in zip(spans, spans[1:], strict=False)]
+    cuts_s = [(left.end_s + right.start_s) / 2 for left, right in pairwise(spans)]
     fitting_s = [cut_s for cut_s in cuts_s if cut_s <= most_s]
     end_s = fitting_s[-1] if fitting_s else _quietest_s(audio, before_s=most_s)
     samples = audio.samples[: round(end_s * audio.sample_rate_hz)]

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pyloudnorm
@@ -50,7 +51,7 @@ def test_wideband_has_no_such_warning(say: Say) -> None:
 
 
 def test_below_8_khz_is_refused_with_both_rates(say: Say) -> None:
-    with pytest.raises(BadSample, match="recorded at 6000 Hz.* 8000 Hz"):
+    with pytest.raises(BadSample, match=r"recorded at 6000 Hz.* 8000 Hz"):
         inspect_sample(wav(say(rate_hz=6_000)))
 
 
@@ -170,7 +171,7 @@ def test_long_pauses_become_short_ones_without_losing_speech(say: Say) -> None:
     long = prepared(say(3, pause_s=4.0))
     spans = speech_spans(long)
 
-    assert all(right.start_s - left.end_s < 0.6 for left, right in zip(spans, spans[1:], strict=False))
+    assert all(right.start_s - left.end_s < 0.6 for left, right in pairwise(spans))
     assert sum(span.duration_s for span in spans) == pytest.approx(
         sum(span.duration_s for span in speech_spans(say(3, pause_s=4.0))), rel=0.05
     )
