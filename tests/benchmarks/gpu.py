@@ -1,9 +1,9 @@
-"""How fast plain qwen-tts speaks at its true dimensions, without weights: frames a second, and where a frame's time goes.
+"""How fast plain qwen-tts speaks at its true dimensions, without weights, and where a frame's time goes.
 
-    python tests/benchmarks/gpu.py [--device cuda] [--batches 1,4,8,16,32,64] [--frames 100] [--sizes 1b7,0b6] [--json OUT]
+    python tests/benchmarks/gpu.py [--device cuda] [--batches 1,4,8] [--frames 100] [--sizes 1b7,0b6] [--json OUT]
 
 The models are built from their published configuration with random weights: speed and memory are those of the real
-ones, the sound is noise. A token that can never be chosen stands for the end, so every item makes exactly `--frames` frames.
+ones, the sound is noise. A token that can never be chosen stands for the end, so every item makes `--frames` frames.
 A plain script: it needs torch, numpy, transformers 4.57.3 and qwen-tts 0.1.1, and on a GPU nothing of this project.
 `--reduced` keeps the structure and shrinks the widths: minutes become seconds on a CPU, and the numbers mean nothing.
 
@@ -155,13 +155,13 @@ def import_qwen() -> None:
     if importlib.util.find_spec("torchaudio") is None:
         _stand_in("torchaudio.compliance.kaldi")
     elif torch.version.cuda is None:
-        module = Path(__file__).parents[2] / "tts" / "engines" / "qwen3" / "torchaudio_on_cpu.py"
+        module = Path(__file__).parents[2] / "tts" / "engines" / "torchaudio_on_cpu.py"
         runpy.run_path(str(module))["allow_torchaudio"]()
     for name, attributes in (("librosa.filters", ("mel",)), ("soundfile", ()), ("sox", ()), ("onnxruntime", ())):
         if importlib.util.find_spec(name.partition(".")[0]) is None:
             _stand_in(name, attributes)
     with contextlib.redirect_stdout(io.StringIO()):  # it prints advice about flash-attn
-        import qwen_tts  # noqa: F401, PLC0415 - only once its needs are met
+        import qwen_tts  # noqa: F401 - only once its needs are met
 
 
 def _stand_in(name: str, attributes: tuple[str, ...] = ()) -> None:
@@ -178,8 +178,8 @@ def _stand_in(name: str, attributes: tuple[str, ...] = ()) -> None:
 
 def build(size: str, *, device: str, dtype: torch.dtype, attention: str, reduced: bool) -> tuple[Any, Any]:
     """Talker and codec with random weights on the device, in `dtype` like a loaded model."""
-    from qwen_tts.core import Qwen3TTSTokenizerV2Config, Qwen3TTSTokenizerV2Model  # noqa: PLC0415
-    from qwen_tts.core.models import Qwen3TTSConfig, Qwen3TTSForConditionalGeneration  # noqa: PLC0415
+    from qwen_tts.core import Qwen3TTSTokenizerV2Config, Qwen3TTSTokenizerV2Model
+    from qwen_tts.core.models import Qwen3TTSConfig, Qwen3TTSForConditionalGeneration
 
     torch.manual_seed(0)
     torch.set_default_dtype(dtype)
@@ -242,9 +242,7 @@ class Bench:
             torch.cuda.synchronize()
 
     def generate(self, batch: int, *, frames: int | None = None) -> None:
-        """Codes of `batch` sentences, each in a voice of its own given as a speaker embedding, as `generate_voice_clone`
-        asks for them.
-        """
+        """Codes of `batch` sentences, each with a speaker embedding of its own, as `generate_voice_clone` wants them."""
         config = self.model.config
         width = config.talker_config.hidden_size
         ids = torch.randint(1000, 100_000, (batch, 3 + PROMPT_TOKENS + 5), device=self.device)
@@ -330,7 +328,7 @@ class Bench:
         return stages, whole_s
 
     def _device_work(self, batch: int) -> tuple[float, float]:
-        """Kernels a frame, and milliseconds a frame that the device was busy: the rest of a frame is waiting for Python."""
+        """Kernels, and milliseconds the device was busy, both a frame: the rest is waiting for Python."""
         counts: list[tuple[int, float]] = []
         for frames in (2, 10):
             with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
@@ -344,7 +342,7 @@ class Bench:
 
 def machine(device: str) -> dict[str, Any]:
     """What it ran on."""
-    import transformers  # noqa: PLC0415 - its version only
+    import transformers
 
     facts = {
         "python": platform.python_version(),
@@ -403,7 +401,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     dtype = getattr(torch, asked.dtype or ("bfloat16" if asked.device.startswith("cuda") else "float32"))
 
     import_qwen()
-    from transformers.utils import logging  # noqa: PLC0415
+    from transformers.utils import logging
 
     logging.set_verbosity_error()
     report: dict[str, Any] = {"machine": machine(asked.device), "asked": vars(asked) | {"json": None}, "sizes": {}}
