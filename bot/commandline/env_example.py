@@ -61,9 +61,27 @@ GROUPS = (
         names=("tts_engines", "model_cache_dir", "kokoro_threads", "kokoro_model_path"),
     ),
     Group(
+        title="Qwen3-TTS",
+        words="Voices of samples, prompts and timbres, on a GPU. Needs the extra `gpu` and at least one model.",
+        names=(
+            "qwen3_size", "qwen3_base_model", "qwen3_custom_model", "qwen3_design_model", "qwen3_device", "qwen3_dtype",
+            "qwen3_attention", "qwen3_voice_prompt_default", "qwen3_max_batch", "qwen3_runaway_factor",
+            "qwen3_same_speaker", "qwen3_icl",
+        ),
+    ),
+    Group(
         title="XTTS v2",
         words="Voices cloned from samples, for non-commercial use. Needs the extra `xtts` and the checkpoint.",
         names=("xtts_model", "xtts_accept_cpml", "xtts_device"),
+    ),
+    Group(
+        title="Speech servers",
+        words="Voices spoken by other machines: vLLM-Omni, SGLang-Omni, Nari, another Recado, anything with OpenAI's "
+        "speech API. docs/remote-engines.md tells how to run them.",
+        names=(
+            "qwen3_api_url", "qwen3_api_key", "qwen3_api_model", "qwen3_api_connect_timeout_s",
+            "qwen3_api_read_timeout_s", "qwen3_api_timeout_s",
+        ),
     ),
     Group(
         title="Voice: the note",

@@ -242,7 +242,7 @@ class Bench:
             torch.cuda.synchronize()
 
     def generate(self, batch: int, *, frames: int | None = None) -> None:
-        """Codes of `batch` sentences, each with a speaker embedding of its own, as `generate_voice_clone` wants them."""
+        """Codes of `batch` sentences, each with its own speaker embedding, as `generate_voice_clone` wants them."""
         config = self.model.config
         width = config.talker_config.hidden_size
         ids = torch.randint(1000, 100_000, (batch, 3 + PROMPT_TOKENS + 5), device=self.device)

@@ -35,7 +35,7 @@ from tts.engines.qwen3.prompts import (
     without_special,
 )
 from tts.engines.qwen3.takes import Order, speak, with_room
-from tts.errors import BadVoice, EngineFailed, EngineUnavailable, TakeRejected, TtsError
+from tts.errors import BadVoice, EngineUnavailable, TakeRejected, TtsError
 from tts.text import expected_duration_s
 from tts.voices.design import DESIGN_PROMPT_DEFAULT, design_text
 
@@ -116,21 +116,19 @@ class Qwen3Engine:
         if not self._loaded:
             raise EngineUnavailable("Qwen3-TTS is not loaded")
         self._release_design(idle_s=_DESIGN_KEPT_S)
-        results: list[PcmAudio | TtsError] = []
+        results: dict[int, PcmAudio | TtsError] = {}
         orders: dict[Kind, list[tuple[int, Order]]] = {}
         for place, utterance in enumerate(batch):
             try:
                 kind, order = self._order(utterance)
             except TtsError as error:
-                results.append(error)
+                results[place] = error
             else:
-                results.append(EngineFailed("not spoken"))
                 orders.setdefault(kind, []).append((place, order))
         for kind, placed in orders.items():
             takes = speak(self._models[kind], [order for _, order in placed], make_room=self._make_room)
-            for (place, _), take in zip(placed, takes, strict=True):
-                results[place] = take
-        return results
+            results.update(zip((place for place, _ in placed), takes, strict=True))
+        return [results[place] for place in range(len(batch))]
 
     def cast(self, voice: Voice, sources: Sequence[PreparedSource]) -> VoiceProfile:
         """The profile of a voice: a timbre's name, or the blend of samples and designed clips.
