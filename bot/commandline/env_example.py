@@ -84,6 +84,12 @@ GROUPS = (
         ),
     ),
     Group(
+        title="Voice: samples",
+        words='Recordings that voices are made of (`recado voice`). Make a key: python -c "from cryptography.fernet '
+        'import Fernet; print(Fernet.generate_key().decode())"',
+        names=("samples_url", "samples_key"),
+    ),
+    Group(
         title="Voice: the note",
         words="How the voice note is encoded. The defaults are the careful choice: some phones refuse more.",
         names=("opus_bitrate_bps", "opus_frame_ms", "opus_sample_rate_hz", "opus_application", "note_max_bytes"),

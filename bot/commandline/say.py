@@ -38,6 +38,10 @@ def say(text: str, persona_name: str, language: str | None, engine: str | None, 
     if text == "-":
         text = sys.stdin.read()
     persona = _persona(persona_name)
+    if persona.voice_id:
+        raise click.ClickException(
+            f"{persona.id} speaks with the stored voice {persona.voice_id}: `recado voice say {persona.voice_id} TEXT`."
+        )
     try:
         if dry_run:
             _print_plan(text, persona, language)

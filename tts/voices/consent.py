@@ -23,6 +23,11 @@ class Consent:
     expires_at: datetime | None = None
     withdrawn_at: datetime | None = None
 
+    def __post_init__(self) -> None:
+        for moment in (self.given_at, self.expires_at, self.withdrawn_at):
+            if moment is not None and moment.tzinfo is None:
+                raise ValueError("times of a consent need their zone, such as 2026-03-01T00:00:00Z")
+
 
 class ConsentState(StrEnum):
     """Whether a recording may be used."""
