@@ -1,17 +1,23 @@
 """One suite for every engine: what `tts.contract.Engine` promises, whoever keeps it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 import pytest
 
+from tests.unit.tts.engines.speech_server import SpeechServer, running
 from tts.contract import CastingEngine, Engine, PcmAudio, PreparedSource, SourceKind, Utterance, Voice, VoiceSource
 from tts.engines.espeak import EspeakEngine
-from tts.engines.fake import FakeEngine
+from tts.engines.fake import FakeEngine, tone
 from tts.engines.kokoro import KokoroEngine
+from tts.engines.qwen3 import Checkpoints, Placement, Qwen3Choices, Qwen3Engine
+from tts.engines.remote import RemoteEngine
 from tts.engines.xtts import XttsEngine
 from tts.errors import TtsError
 from tts.languages import match_language
+from tts.speech_address import Dialect
 from tts.text import expected_duration_s
 
 SENTENCES = {
@@ -25,13 +31,30 @@ def xtts(request: pytest.FixtureRequest) -> Engine:
     return XttsEngine(model=str(request.getfixturevalue("tiny_xtts")), device="cpu", cap_ratio=1.0)
 
 
+def qwen3(request: pytest.FixtureRequest) -> Engine:
+    """A random checkpoint that ends its takes with their text."""
+    base = request.getfixturevalue("tiny_qwen3") / "base"
+    return Qwen3Engine(Qwen3Choices(checkpoints=Checkpoints(base=str(base)), placement=Placement(device="cpu")))
+
+
+def remote(request: pytest.FixtureRequest, dialect: Dialect) -> Engine:
+    """A real server of that dialect that speaks tones."""
+    server = SpeechServer(dialect=dialect)
+    stack = ExitStack()
+    stack.enter_context(running(server))
+    request.addfinalizer(stack.close)
+    return RemoteEngine([server.address])
+
+
 @pytest.fixture(
     scope="module",
     params=[
         pytest.param(lambda _request: FakeEngine(), id="fake"),
         pytest.param(lambda _request: EspeakEngine(), id="espeak", marks=pytest.mark.speech),
         pytest.param(lambda _request: KokoroEngine(), id="kokoro", marks=pytest.mark.speech),
+        pytest.param(qwen3, id="qwen3"),
         pytest.param(xtts, id="xtts"),
+        *(pytest.param(partial(remote, dialect=dialect), id=f"remote-{dialect}") for dialect in Dialect),
     ],
 )
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
@@ -43,15 +66,20 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 def voice(engine: Engine) -> Voice:
     name = engine.info.names[-1] if engine.info.names else "any"
-    kind = SourceKind.STYLE if SourceKind.STYLE in engine.info.source_kinds else SourceKind.TIMBRE
+    kinds = (SourceKind.STYLE, SourceKind.TIMBRE, SourceKind.SAMPLE)
+    kind = next(kind for kind in kinds if kind in engine.info.source_kinds)
     return Voice(id="v", language="en", sources=(VoiceSource(kind=kind, ref=name),))
+
+
+def prepared(source: VoiceSource) -> PreparedSource:
+    return PreparedSource(source=source, audio=tone("la", seconds=3) if source.kind is SourceKind.SAMPLE else None)
 
 
 def utterance(engine: Engine, text: str, language: str = "en") -> Utterance:
     spoken_by = voice(engine)
     profile = None
     if isinstance(engine, CastingEngine):
-        profile = engine.cast(spoken_by, [PreparedSource(source=source) for source in spoken_by.sources])
+        profile = engine.cast(spoken_by, [prepared(source) for source in spoken_by.sources])
     return Utterance(
         text=text,
         language=language,
