@@ -224,11 +224,9 @@ class TtsSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _keys_match_addresses(self) -> Self:
-        keys = len(self._written_keys())
-        if keys > 1 and keys != len(self.qwen3_api_url):
-            raise ValueError(
-                f"QWEN3_API_KEY holds {keys} keys for {len(self.qwen3_api_url)} addresses of QWEN3_API_URL"
-            )
+        keys, addresses = len(self._written_keys()), len(self.qwen3_api_url)
+        if keys > 1 and keys != addresses:
+            raise ValueError(f"QWEN3_API_KEY holds {keys} keys for the {addresses} addresses of QWEN3_API_URL")
         return self
 
     @field_validator("opus_frame_ms")

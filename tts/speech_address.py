@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
+
+import httpx
+
+
+_PORT_MAX = 65_535
 
 
 class Dialect(StrEnum):
@@ -31,12 +35,16 @@ def parse_address(written: str) -> SpeechAddress:
     name, separator, url = written.strip().partition("=")
     if not separator or name.strip() not in set(Dialect):
         raise ValueError(f"{name!r} is not dialect=url; dialects: {', '.join(Dialect)}")
-    parts = urlsplit(url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = httpx.URL(url.strip())
+    except httpx.InvalidURL as error:
+        raise ValueError(f"the address behind {name}= is not an http(s) URL") from error
+    if parts.scheme not in {"http", "https"} or not parts.host or (parts.port or 0) > _PORT_MAX:
         raise ValueError(f"the address behind {name}= is not an http(s) URL")
-    if parts.username is not None or parts.password is not None:
+    if parts.userinfo:
         raise ValueError(f"the address behind {name}= holds a password: keys go into QWEN3_API_KEY")
     if parts.query or parts.fragment:
         raise ValueError(f"the address behind {name}= ends in a query: give only what stands in front of /v1")
     path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
-    return SpeechAddress(dialect=Dialect(name.strip()), url=f"{parts.scheme}://{parts.netloc}{path}")
+    root = str(parts.copy_with(path=path or "/")).rstrip("/")
+    return SpeechAddress(dialect=Dialect(name.strip()), url=root)
