@@ -54,7 +54,9 @@ class Voice:
     """How a persona sounds, as data; engines make a profile of it.
 
     `stand_in` names styles for engines that know neither prompt nor sample; a voice without one is not spoken by such
-    engines. `speed` is a factor (1.0 = the engine's own pace). `version` grows with every change that can be heard.
+    engines. A voice that `must_resemble` is not heard when it does not sound like its sources: another engine is asked,
+    and in the end the answer is written. `speed` is a factor (1.0 = the engine's own pace). `version` grows with every
+    change that can be heard.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Voice:
     engines: tuple[str, ...] = ()  # order of preference; empty: the installation's order
     seed: int | None = None
     version: int = 1
+    must_resemble: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -206,7 +209,8 @@ class Making:
 class VoiceNote:
     """A finished note: one Ogg/Opus mono stream (or another container when asked), validated by reading it back.
 
-    `peaks` are 64 levels 0..100 for drawing; `spoken` is what was said, one entry a segment.
+    `peaks` are 64 levels 0..100 for drawing; `spoken` is what was said, one entry a segment; `scores` are the gate's,
+    of each the worst among the segments.
     """
 
     data: bytes = field(repr=False)
@@ -226,6 +230,7 @@ class VoiceNote:
     timings: Timings
     loudness_dbfs: float
     making: Making = Making()
+    scores: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,10 +21,12 @@ from tts.audio.peaks import peaks
 from tts.audio.voice_note import validate_voice_note
 from tts.batching import BatchPolicy, BatchStats, Device
 from tts.casting import RECORDED, Casting, MemoryMaterial
+from tts.checks.signal import SignalCheck
 from tts.contract import Attempt, Engine, Making, PcmAudio, Timings, Utterance, Voice, VoiceNote
 from tts.engines import ENGINES
 from tts.errors import DeadlineExceeded, EngineUnavailable, NoVoice, TtsError
 from tts.fallback import Choice, choose_engines
+from tts.gate import Check, Gate
 from tts.gpu_memory import gpu_memory_bytes
 from tts.settings import TtsSettings
 from tts.slots import EngineSlot, EngineStatus, Rendering
@@ -167,6 +169,7 @@ class Speaker:
             ),
             loudness_dbfs=encoded.loudness_dbfs,
             making=_making(spoken_as, rendering),
+            scores=rendering.scores,
         )
 
     async def prepare(self, voice: Voice) -> None:
@@ -226,7 +229,7 @@ class Speaker:
                 self._answered(course, type(error).__name__, str(error))
                 _log.warning("engine.attempt_failed", engine=name, outcome=type(error).__name__)
                 continue
-            self._answered(course, OK, "")
+            self._answered(course, OK, "; ".join(f"refused a take: {reason}" for reason in rendering.refused))
             return slot, voice, rendering
         raise NoVoice("no engine could speak this voice", attempts=tuple(course.attempts))
 
@@ -273,6 +276,7 @@ def build_speaker(
     settings: TtsSettings,
     *,
     casting: Casting | None = None,
+    gate: Check | None = None,
     on_hung: Callable[[str, Sequence[Utterance]], None],
     on_batch: Callable[[BatchStats], None] = lambda _stats: None,
     clock: Callable[[], float] = time.monotonic,
@@ -280,12 +284,14 @@ def build_speaker(
 ) -> Speaker:
     """A speaker with the engines of `settings.tts_engines`; nothing is loaded yet.
 
-    Without `casting` there are no recordings: voices made of some are spoken by their stand-in, or not at all.
+    `gate` judges every take; without one, the signal alone is judged. Without `casting` there are no recordings: voices
+    made of some are spoken by their stand-in, or not at all.
     `on_hung` is called once with the engine's name and the suspects when a batch passes its deadline: the process
     should record them and end (by `os._exit`: the hung thread cannot be joined).
     """
     devices: dict[str, Device] = {}
     casting = casting or Casting(MemoryMaterial())
+    gate = gate or Gate((SignalCheck(settings.gate),))
 
     def slot(name: str, engine: Engine | None, device: str, reason: str) -> EngineSlot:
         return EngineSlot(
@@ -299,7 +305,7 @@ def build_speaker(
                 queue_max=settings.tts_queue_max,
             ),
             breaker=settings.breaker,
-            gate=settings.gate,
+            gate=gate,
             casting=casting,
             takes=settings.tts_takes,
             on_hung=on_hung,

@@ -13,11 +13,11 @@ from tts.audio.opus import OpusChoices
 from tts.batching import BatchPolicy, Device
 from tts.breaker import BreakerPolicy
 from tts.casting import Casting, MemoryMaterial
+from tts.checks.signal import SignalCheck
 from tts.contract import Attempt, PcmAudio, SourceKind, Utterance, Voice, VoiceSource
 from tts.engines.fake import FakeEngine
 from tts.errors import BadVoice, EngineFailed, EngineOverloaded, NoVoice, TakeRejected, TtsError
 from tts.fallback import SKIPPED
-from tts.gate import GateLimits
 from tts.slots import EngineSlot
 from tts.speaker import OK, Speaker, _Course
 from tts.text import plan_utterance
@@ -86,7 +86,7 @@ class House:
             device=device,
             batching=BatchPolicy(max_batch=8, max_wait_s=0.0, deadline_s=60.0),
             breaker=POLICY,
-            gate=GateLimits(),
+            gate=SignalCheck(),
             casting=casting,
             takes=1,
             on_hung=lambda _name, _suspects: None,

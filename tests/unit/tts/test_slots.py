@@ -7,6 +7,7 @@ import pytest
 from tts.batching import BatchPolicy, Device
 from tts.breaker import BreakerPolicy, BreakerState
 from tts.casting import Casting, MemoryMaterial, Origin
+from tts.checks.signal import SignalCheck
 from tts.contract import PcmAudio, Utterance, Voice
 from tts.engines.fake import FakeCastingEngine, FakeEngine
 from tts.errors import (
@@ -18,7 +19,6 @@ from tts.errors import (
     EngineUnavailable,
     TakeRejected,
 )
-from tts.gate import GateLimits
 from tts.slots import EngineSlot, EngineState
 
 VOICE = Voice(id="v", language="en")
@@ -47,7 +47,7 @@ class House:
             device=self.device,
             batching=BatchPolicy(max_batch=16, max_wait_s=0.0, deadline_s=deadline_s),
             breaker=BreakerPolicy(failures=2, window_s=60.0, recovery_s=30.0),
-            gate=GateLimits(),
+            gate=SignalCheck(),
             casting=Casting(MemoryMaterial()),
             takes=takes,
             on_hung=lambda name, _suspects: self.hung.append(name),

@@ -13,10 +13,10 @@ from tts.audio.voice_note import validate_voice_note
 from tts.batching import BatchPolicy, Device
 from tts.breaker import BreakerPolicy
 from tts.casting import Casting, MemoryMaterial
+from tts.checks.signal import SignalCheck
 from tts.contract import Attempt, SourceKind, Utterance, Voice, VoiceSource
 from tts.engines.fake import FakeCastingEngine, FakeEngine, tone
 from tts.errors import BadText, BadVoice, DeadlineExceeded, EngineFailed, EngineOverloaded, NoVoice
-from tts.gate import GateLimits
 from tts.settings import TtsSettings
 from tts.slots import EngineSlot, EngineState, EngineStatus
 from tts.speaker import Speaker, build_speaker
@@ -46,7 +46,7 @@ def slot(engine: FakeEngine, device: Device, batching: BatchPolicy, casting: Cas
         device=device,
         batching=batching,
         breaker=BreakerPolicy(),
-        gate=GateLimits(),
+        gate=SignalCheck(),
         casting=casting,
         takes=1,
         on_hung=lambda _name, _suspects: None,

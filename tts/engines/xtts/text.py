@@ -1,4 +1,4 @@
-"""What XTTS can read: its languages, how long a text it takes in one go, where to part a longer one. Pure."""
+"""What XTTS can read: its languages, how long a text it takes in one go. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 from tts.errors import BadText
+from tts.text.halves import halves
 
 LANGUAGES = frozenset(
     {"ar", "cs", "de", "en", "es", "fr", "hi", "hu", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "zh"}
 )
 _NEEDS = {"ja": "cutlet", "zh": "pypinyin"}  # coqui-tts romanises these with packages of its extras
 
-_BREAKS = (re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])"), re.compile(r"(?<=[,;:])\s+|(?<=[、，；])"), re.compile(r"\s+"))
-_UNSPACED = re.compile(r"(?<=[\u3040-\u9fff])(?=[\u3040-\u9fff])")
 _SPECIAL = re.compile(r"[\[\]]")
 
 
@@ -29,15 +28,13 @@ def plain(text: str) -> str:
 
 
 def pieces(text: str, *, fits: Callable[[str], bool]) -> list[str]:
-    """The text in as few halvings as make every piece fit; sentences are parted first, then clauses, then words.
+    """The text in as few halvings as make every piece fit.
 
     Raises BadText for a stretch that does not fit and has no place to part it.
     """
     if fits(text):
         return [text]
-    for breaks in (*_BREAKS, _UNSPACED):
-        inner = [found for found in breaks.finditer(text) if found.start() > 0 and found.end() < len(text)]
-        if inner:
-            middle = min(inner, key=lambda found: abs(found.start() - len(text) / 2))
-            return [*pieces(text[: middle.start()], fits=fits), *pieces(text[middle.end() :], fits=fits)]
-    raise BadText(f"a word of {len(text)} letters is more than XTTS can read at once")
+    parts = halves(text)
+    if parts is None:
+        raise BadText(f"a word of {len(text)} letters is more than XTTS can read at once")
+    return [piece for part in parts for piece in pieces(part, fits=fits)]
