@@ -7,7 +7,6 @@ from enum import StrEnum
 
 import httpx
 
-
 _PORT_MAX = 65_535
 
 

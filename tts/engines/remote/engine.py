@@ -169,7 +169,7 @@ class RemoteEngine:
         calls = [
             _Call(server=server, able=able, jobs=jobs)
             for (server, able, _), group in groups.items()
-            for jobs in _cut(group, DIALECTS[self._pool.servers[server].dialect].batch_max)
+            for jobs in _cut(group, self._pool.servers[server].batch_max)
         ]
         running: dict[Future[list[PcmAudio | TtsError]], _Call] = {
             self._threads.submit(self._speak, call, deadline_s): call for call in calls

@@ -37,6 +37,10 @@ class KeyRefused(EngineUnavailable):
     """The server knows our key not, or wants one."""
 
 
+class PathMissing(EngineUnavailable):
+    """The server has no such path, or no such model."""
+
+
 def translate(status: int, headers: Mapping[str, str], body: bytes, *, server: str) -> TtsError:
     """The error for an answer that is not 200."""
     detail = _detail(body)
@@ -52,7 +56,7 @@ def translate(status: int, headers: Mapping[str, str], body: bytes, *, server: s
     if about := _about(detail):
         return about(told)
     if status in _MISSING:
-        return EngineUnavailable(f"{told}: check QWEN3_API_URL and QWEN3_API_MODEL")
+        return PathMissing(f"{told}: check QWEN3_API_URL and QWEN3_API_MODEL")
     return RequestRefused(told)
 
 

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from tts.contract import EngineInfo, PcmAudio, Voice
 from tts.engines.remote.answers import TAKE_LIMITS, audio_of, batch_of
-from tts.engines.remote.dialects import Job, batch_body, design_body, recado_voice, server_info, speech_body
+from tts.engines.remote.dialects import DIALECTS, Job, batch_body, design_body, recado_voice, server_info, speech_body
 from tts.engines.remote.pack import Pack
-from tts.engines.remote.refusals import KeyRefused, translate
+from tts.engines.remote.refusals import KeyRefused, PathMissing, translate
 from tts.engines.remote.wire import Body, ModelList, ProfileBody
 from tts.errors import DeadlineExceeded, EngineFailed, EngineUnavailable, TtsError
 from tts.speech_address import Dialect, SpeechAddress
@@ -81,6 +81,7 @@ class Server:
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._served = model if address.dialect is Dialect.OPENAI else ""
         self._told = bool(self._served)
+        self._batches = True
 
     @property
     def dialect(self) -> Dialect:
@@ -110,9 +111,16 @@ class Server:
         if len(listed) == 1:
             self._served = listed[0].id
 
+    @property
+    def batch_max(self) -> int:
+        """Most texts in one call; 1 once it has turned out that the server has no path for batches."""
+        return DIALECTS[self.dialect].batch_max if self._batches else 1
+
     def speak(self, jobs: Sequence[Job], *, deadline_s: float) -> list[PcmAudio | TtsError]:
         """One result per job in order. Raises TtsError when the call as a whole failed."""
-        if len(jobs) > 1:
+        if len(jobs) == 1:
+            return [self._one(jobs[0], deadline_s)]
+        try:
             answer = self._post_voiced(
                 "/v1/audio/speech/batch",
                 batch_body(self.dialect, jobs),
@@ -120,15 +128,27 @@ class Server:
                 deadline_s=deadline_s,
                 max_bytes=_BATCH_MAX_BYTES,
             )
+        except PathMissing:
+            self._batches = False
+        else:
             return batch_of(answer.data, len(jobs), server=self.name)
+        results: list[PcmAudio | TtsError] = []
+        for job in jobs:
+            try:
+                results.append(self._one(job, deadline_s))
+            except TtsError as error:
+                results.append(error)
+        return results
+
+    def _one(self, job: Job, deadline_s: float) -> PcmAudio:
         answer = self._post_voiced(
             "/v1/audio/speech",
-            speech_body(self.dialect, jobs[0], model=self._served),
-            lambda: speech_body(self.dialect, jobs[0], model=self._served, whole=True),
+            speech_body(self.dialect, job, model=self._served),
+            lambda: speech_body(self.dialect, job, model=self._served, whole=True),
             deadline_s=deadline_s,
             max_bytes=TAKE_LIMITS.max_bytes,
         )
-        return [audio_of(answer.data, answer.headers, server=self.name)]
+        return audio_of(answer.data, answer.headers, server=self.name)
 
     def design(self, prompt: str, *, text: str, language: str, seed: int, expected_s: float) -> PcmAudio:
         """A clip in the voice of the prompt. Raises TtsError."""

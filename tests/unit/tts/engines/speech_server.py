@@ -72,6 +72,7 @@ class SpeechServer:
     faults: deque[Fault] = field(default_factory=deque)
     always: Fault | None = None
     unhealthy: bool = False
+    batches: bool = True
     released: threading.Event = field(default_factory=threading.Event)
     received: list[Received] = field(default_factory=list)
     probes: list[str] = field(default_factory=list)
@@ -104,7 +105,7 @@ class SpeechServer:
         app.router.add_get("/health", self._health)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/audio/speech", self._speech)
-        if self.dialect is not Dialect.OPENAI:
+        if self.dialect is not Dialect.OPENAI and self.batches:
             app.router.add_post("/v1/audio/speech/batch", self._batch)
         if self.dialect is Dialect.RECADO:
             app.router.add_post("/v1/audio/profiles", self._profile)

@@ -271,6 +271,16 @@ def test_no_batch_is_larger_than_the_server_takes(make_engine: MakeEngine) -> No
     assert sorted(len(body["items"]) for body in server.bodies(BATCH)) == [8, 32]
 
 
+def test_a_server_without_a_path_for_batches_is_asked_one_by_one(make_engine: MakeEngine) -> None:
+    server = omni(batches=False)
+    engine = make_engine(server)
+
+    for _ in range(2):
+        audio(engine.synthesize(cloned(engine, "Um.", "Dois.")))
+
+    assert sorted(server.spoken) == ["Dois.", "Dois.", "Um.", "Um."]
+
+
 # -- recado -------------------------------------------------------------------------------------------------------
 
 
