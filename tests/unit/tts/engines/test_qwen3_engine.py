@@ -383,12 +383,16 @@ def test_a_neighbours_longer_cap_saves_no_runaway(engine: Qwen3Engine) -> None:
     assert audio(long).duration_s == pytest.approx(4.0)
 
 
-def test_a_design_that_does_not_stop_is_rejected(tiny_qwen3: Path) -> None:
-    endless = Qwen3Engine(choices(tiny_qwen3, "base", "design", greedy=True))
-    endless.load()
+def test_a_design_that_does_not_stop_is_rejected(engine: Qwen3Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine.design("Deep.", text="Hi.", language="en", seed=3)
+
+    def endless(lines: Sequence[Any], *, frames: int) -> Any:
+        return [np.zeros(frames * 1920, np.float32) for _ in lines]
+
+    monkeypatch.setattr(engine._models[Kind.DESIGN], "speak", endless)
 
     with pytest.raises(TakeRejected, match="did not stop"):
-        endless.design("Deep.", text="Hi.", language="en", seed=2)
+        engine.design("Deep.", text="Hi.", language="en", seed=2)
 
 
 # -- references that cannot be used --------------------------------------------------------------------------------
