@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.unit.tts.voices.conftest import Say
+from tests.speech import speech
 from tts.contract import PcmAudio, PreparedSource, SourceKind, VoiceSource
 from tts.voices.reference import LEAST_S, cut_to, join_reference, shares_s
 from tts.voices.speech import speech_spans
@@ -32,14 +32,14 @@ def test_the_lightest_sample_still_has_enough_to_be_known_by() -> None:
     assert shares_s([0.95, 0.05])[1] == LEAST_S
 
 
-def test_what_fits_is_not_cut(say: Say) -> None:
-    audio = say(2)
+def test_what_fits_is_not_cut() -> None:
+    audio = speech(2)
 
     assert cut_to(audio, 20.0) is audio
 
 
-def test_a_cut_falls_between_utterances(say: Say) -> None:
-    audio = say(3)
+def test_a_cut_falls_between_utterances() -> None:
+    audio = speech(3)
     first, second, third = speech_spans(audio)
 
     cut = cut_to(audio, third.end_s - 0.5)

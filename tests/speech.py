@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import io
-from collections.abc import Callable, Iterator
 
 import av
 import numpy as np
-import pytest
 import soundfile
 
 from tts.audio.pcm import resample
@@ -20,40 +19,35 @@ SENTENCES = (
     "A loja abre às nove e fecha às seis da tarde.",
 )
 
-Say = Callable[..., PcmAudio]
+_MUXERS = {
+    "wav": ("wav", "pcm_s16le"), "flac": ("flac", "flac"), "ogg": ("ogg", "libopus"),
+    "mp3": ("mp3", "libmp3lame"), "m4a": ("ipod", "aac"), "amr": ("amr", "libopencore_amrnb"),
+}  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def sentences() -> Iterator[tuple[PcmAudio, ...]]:
-    """Three sentences of about 3 s each at 22.05 kHz."""
+def speech(count: int = 2, *, pause_s: float = 0.6, lead_s: float = 0.3, rate_hz: int = 24_000) -> PcmAudio:
+    """Sentences of about 3 s, `pause_s` apart, with `lead_s` of silence before and behind."""
+    takes = [resample(take, rate_hz).samples for take in _takes()]
+    lead = np.zeros(round(lead_s * rate_hz), np.float32)
+    pause = np.zeros(round(pause_s * rate_hz), np.float32)
+    parts = [lead]
+    for index in range(count):
+        parts += [takes[index % len(takes)], pause]
+    parts[-1] = lead
+    return PcmAudio(samples=np.concatenate(parts), sample_rate_hz=rate_hz)
+
+
+@functools.cache
+def _takes() -> tuple[PcmAudio, ...]:
     engine = EspeakEngine()
     engine.load()
-    voice = Voice(
-        id="v", language="pt-BR", stand_in=(VoiceSource(kind=SourceKind.STYLE, ref=next(iter(engine.info.names), "x")),)
-    )
+    style = VoiceSource(kind=SourceKind.STYLE, ref=next(iter(engine.info.names), "any"))
+    voice = Voice(id="v", language="pt-BR", stand_in=(style,))
     batch = [Utterance(text=text, language="pt-BR", voice=voice, expected_s=3.0) for text in SENTENCES]
-    results = engine.synthesize(batch)
-    takes = tuple(result for result in results if isinstance(result, PcmAudio))
-    assert len(takes) == len(SENTENCES)
-    yield takes
+    takes = tuple(result for result in engine.synthesize(batch) if isinstance(result, PcmAudio))
     engine.close()
-
-
-@pytest.fixture(scope="session")
-def say(sentences: tuple[PcmAudio, ...]) -> Say:
-    """Speech with pauses: `say(2, pause_s=1.0, lead_s=0.5)` gives two sentences a second apart after half a second."""
-
-    def make(count: int = 2, *, pause_s: float = 0.6, lead_s: float = 0.3, rate_hz: int = 24_000) -> PcmAudio:
-        takes = [resample(take, rate_hz).samples for take in sentences]
-        lead = np.zeros(round(lead_s * rate_hz), np.float32)
-        pause = np.zeros(round(pause_s * rate_hz), np.float32)
-        parts = [lead]
-        for index in range(count):
-            parts += [takes[index % len(takes)], pause]
-        parts[-1] = lead
-        return PcmAudio(samples=np.concatenate(parts), sample_rate_hz=rate_hz)
-
-    return make
+    assert len(takes) == len(SENTENCES)
+    return takes
 
 
 def wav(audio: PcmAudio, *, channels: int = 1) -> bytes:
@@ -62,12 +56,6 @@ def wav(audio: PcmAudio, *, channels: int = 1) -> bytes:
     samples = np.repeat(audio.samples[:, None], channels, axis=1)
     soundfile.write(file, np.clip(samples, -1, 1), audio.sample_rate_hz, format="WAV", subtype="PCM_16")
     return file.getvalue()
-
-
-_MUXERS = {
-    "wav": ("wav", "pcm_s16le"), "flac": ("flac", "flac"), "ogg": ("ogg", "libopus"),
-    "mp3": ("mp3", "libmp3lame"), "m4a": ("ipod", "aac"), "amr": ("amr", "libopencore_amrnb"),
-}  # fmt: skip
 
 
 def container_of(audio: PcmAudio, name: str) -> bytes:
