@@ -185,3 +185,13 @@ def tiny_xtts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = build(tmp_path_factory.mktemp("models") / "tiny-xtts")
     with narrow_decoder():
         yield folder
+
+
+@pytest.fixture(scope="session")
+def tiny_bark(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny Bark checkpoint."""
+    pytest.importorskip("torch", reason="needs the extra bark").set_num_threads(1)
+    pytest.importorskip("transformers", reason="needs the extra bark")
+    from tests.tiny.bark import build
+
+    return build(tmp_path_factory.mktemp("models") / "tiny-bark")

@@ -25,6 +25,7 @@ class EngineName(StrEnum):
     QWEN3 = "qwen3"
     REMOTE = "remote"
     XTTS = "xtts"
+    BARK = "bark"
     KOKORO = "kokoro"
     ESPEAK = "espeak"
 
@@ -43,7 +44,7 @@ class TtsSettings(BaseSettings):
     tts_engines: Annotated[tuple[EngineName, ...], NoDecode] = Field(
         default=(EngineName.QWEN3, EngineName.REMOTE, EngineName.XTTS, EngineName.KOKORO),
         min_length=1,
-        description="Engines in order of preference, comma-separated: qwen3, remote, xtts, kokoro, espeak. "
+        description="Engines in order of preference, comma-separated: qwen3, remote, xtts, bark, kokoro, espeak. "
         "One that is not configured is skipped; espeak speaks only when named.",
     )
     model_cache_dir: Path = Field(
@@ -104,6 +105,13 @@ class TtsSettings(BaseSettings):
     )
     xtts_device: str | None = Field(
         default=None, description="Torch device of XTTS, such as cuda:0 or cpu. Unset: CUDA where there is some."
+    )
+
+    bark_model: str | None = Field(
+        default=None, description="Folder or hub id of a Bark checkpoint. Unset: Bark is not configured."
+    )
+    bark_device: str | None = Field(
+        default=None, description="Torch device of Bark, such as cuda:0 or cpu. Unset: CUDA where there is some."
     )
 
     qwen3_api_url: Annotated[tuple[SpeechAddress, ...], NoDecode] = Field(
@@ -193,9 +201,28 @@ class TtsSettings(BaseSettings):
     gate_max_repetition: float = Field(
         default=0.9, gt=0, le=1, description="Highest accepted self-similarity; a stuck engine comes close to 1."
     )
-
     gate_max_drone_s: float = Field(
         default=1.2, gt=0, description="Longest accepted stretch of one unchanging sound inside a take, in seconds."
+    )
+    gate_asr: bool = Field(
+        default=False,
+        description="on: every take is written down again and compared with its text (costs about a tenth of its length "
+        "on the CPU).",
+    )
+    gate_asr_max_cer: float = Field(
+        default=0.25, gt=0, description="Highest accepted part of letters that were heard differently."
+    )
+    gate_similarity: bool = Field(
+        default=False,
+        description="on: every take is compared with its voice's recordings (needs the extra similarity). Voices that "
+        "must resemble are compared in any case.",
+    )
+    gate_similarity_min: float = Field(
+        default=0.7,
+        gt=-1,
+        le=1,
+        description="Lowest accepted similarity of a take to its voice: one speaker's takes have 0.79 and more, two "
+        "speakers' 0.6 and less.",
     )
 
     breaker_failures: int = Field(default=5, ge=1, description="Failures in the window that stop asking an engine.")

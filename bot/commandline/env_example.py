@@ -75,6 +75,12 @@ GROUPS = (
         names=("xtts_model", "xtts_accept_cpml", "xtts_device"),
     ),
     Group(
+        title="Bark",
+        words="Named speakers in 13 languages, slow without a GPU. Needs the extra `bark`; speaks when TTS_ENGINES "
+        "names it, voices whose source is one timbre such as v2/pt_speaker_3.",
+        names=("bark_model", "bark_device"),
+    ),
+    Group(
         title="Speech servers",
         words="Voices spoken by other machines: vLLM-Omni, SGLang-Omni, Nari, another Recado, anything with OpenAI's "
         "speech API. docs/remote-engines.md tells how to run them.",
@@ -137,7 +143,8 @@ GROUPS = (
         words="Each take is measured before it is sent; a refused one is spoken again or by the next engine.",
         names=(
             "gate_min_ratio", "gate_max_ratio", "gate_slack_s", "gate_min_level_dbfs", "gate_max_gap_s",
-            "gate_max_clipped", "gate_max_repetition",
+            "gate_max_clipped", "gate_max_repetition", "gate_max_drone_s", "gate_asr", "gate_asr_max_cer",
+            "gate_similarity", "gate_similarity_min",
         ),
     ),
     Group(

@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.tts.engines.speech_server import SpeechServer, running
 from tts.contract import CastingEngine, Engine, PcmAudio, PreparedSource, SourceKind, Utterance, Voice, VoiceSource
+from tts.engines.bark import BarkEngine
 from tts.engines.espeak import EspeakEngine
 from tts.engines.fake import FakeEngine, tone
 from tts.engines.kokoro import KokoroEngine
@@ -37,6 +38,11 @@ def qwen3(request: pytest.FixtureRequest) -> Engine:
     return Qwen3Engine(Qwen3Choices(checkpoints=Checkpoints(base=str(base)), placement=Placement(device="cpu")))
 
 
+def bark(request: pytest.FixtureRequest) -> Engine:
+    """A random checkpoint speaks noise up to its cap, so the cap is what was expected."""
+    return BarkEngine(model=str(request.getfixturevalue("tiny_bark")), device="cpu", cap_ratio=1.0)
+
+
 def remote(request: pytest.FixtureRequest, dialect: Dialect) -> Engine:
     """A real server of that dialect that speaks tones."""
     server = SpeechServer(dialect=dialect)
@@ -54,6 +60,7 @@ def remote(request: pytest.FixtureRequest, dialect: Dialect) -> Engine:
         pytest.param(lambda _request: KokoroEngine(), id="kokoro", marks=pytest.mark.speech),
         pytest.param(qwen3, id="qwen3"),
         pytest.param(xtts, id="xtts"),
+        pytest.param(bark, id="bark"),
         *(pytest.param(partial(remote, dialect=dialect), id=f"remote-{dialect}") for dialect in Dialect),
     ],
 )

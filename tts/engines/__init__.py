@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tts.contract import Engine
+from tts.engines.bark import BarkEngine
 from tts.engines.espeak import EspeakEngine
 from tts.engines.kokoro import KokoroEngine
 from tts.engines.qwen3 import Checkpoints, Placement, Qwen3Choices, Qwen3Engine, Size
@@ -43,6 +44,14 @@ def _remote(settings: TtsSettings) -> Engine | None:
             # A batch that passes its deadline counts as hung and ends the process: a slow server must not do that.
             total_s=min(settings.qwen3_api_timeout_s, settings.tts_batch_deadline_s * 0.9),
         ),
+    )
+
+
+def _bark(settings: TtsSettings) -> Engine | None:
+    if settings.bark_model is None:
+        return None
+    return BarkEngine(
+        model=settings.bark_model, cache_dir=settings.model_cache_dir / "hub", device=settings.bark_device
     )
 
 
@@ -92,6 +101,7 @@ ENGINES: dict[EngineName, EngineEntry] = {
     EngineName.QWEN3: EngineEntry(make=_qwen3, device="gpu"),
     EngineName.REMOTE: EngineEntry(make=_remote, device="remote"),
     EngineName.XTTS: EngineEntry(make=_xtts, device="gpu"),
+    EngineName.BARK: EngineEntry(make=_bark, device="gpu"),
     EngineName.KOKORO: EngineEntry(make=_kokoro, device="cpu-kokoro"),
     EngineName.ESPEAK: EngineEntry(make=_espeak, device="cpu-espeak"),
 }
