@@ -22,7 +22,7 @@ from tts.engines.remote.pack import Pack, pack, pack_names, unpack
 from tts.engines.remote.pool import Pool
 from tts.engines.remote.refusals import KeyRefused
 from tts.engines.remote.server import Patience, Server, make_client
-from tts.engines.remote.wire import ProfileBody
+from tts.engines.remote.wire import ProfileBody, SourceBody
 from tts.errors import BadText, BadVoice, EngineFailed, EngineUnavailable, TtsError
 from tts.languages import match_language
 from tts.speech_address import Dialect, SpeechAddress
@@ -235,9 +235,10 @@ class RemoteEngine:
 
     def _designed(self, voice: Voice) -> PreparedSource:
         """A clip in the voice of the prompt: what a voice without sources is cloned from, the same in every note."""
+        source = VoiceSource(kind=SourceKind.DESIGNED, ref=f"{voice.id}-{voice.version}")
+        self._able(voice, Pack(sources=(SourceBody(kind=source.kind, ref=source.ref, weight=1.0),)))
         text, language = design_text(voice.language)
         clip = self.design(voice.prompt, text=text, language=language, seed=voice.seed or 0)
-        source = VoiceSource(kind=SourceKind.DESIGNED, ref=f"{voice.id}-{voice.version}")
         return PreparedSource(source=source, audio=clip, transcript=text)
 
     def _profile(self, voice: Voice, packed: Pack, keepers: Sequence[str]) -> ProfileBody | None:

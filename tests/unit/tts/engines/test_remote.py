@@ -484,6 +484,16 @@ def test_a_prompt_alone_is_designed_once_and_cloned_in_every_note(make_engine: M
     assert base.spoken == ["Um.", "Dois."]
 
 
+def test_nothing_is_designed_that_no_server_could_clone(make_engine: MakeEngine) -> None:
+    designer = omni(DESIGN)
+    engine = make_engine(designer)
+
+    with pytest.raises(BadVoice):
+        engine.cast(Voice(id="nina", language="pt-BR", prompt=PROMPT), [])
+
+    assert designer.spoken == []
+
+
 # -- answers ------------------------------------------------------------------------------------------------------
 
 
