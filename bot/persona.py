@@ -214,6 +214,7 @@ def voice_of(form: VoiceForm, *, voice_id: str, language: str) -> Voice:
         engines=tuple(form.engines),
         seed=form.seed,
         version=form.version,
+        must_resemble=form.must_resemble,
     )
 
 
@@ -235,6 +236,7 @@ def voice_document(voice: Voice) -> dict[str, Any]:
         "engines": list(voice.engines),
         "seed": voice.seed,
         "version": voice.version,
+        "must_resemble": voice.must_resemble,
     }
 
 

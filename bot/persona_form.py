@@ -83,6 +83,7 @@ class VoiceForm(_Form):
     engines: list[Annotated[str, Field(min_length=1)]] = []
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     version: Annotated[int, Field(ge=1)] = 1
+    must_resemble: bool = False
 
 
 class NamedVoiceForm(_Form):

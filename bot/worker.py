@@ -35,6 +35,7 @@ from bot.turn import TurnLimits
 from tts.batching import BatchStats
 from tts.blobs import FolderBlobStore
 from tts.casting import Casting
+from tts.checks.configured import build_gate
 from tts.contract import Utterance
 from tts.errors import TtsError
 from tts.hearing import build_transcriber
@@ -70,7 +71,10 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
             transcriber=transcriber,
             on_lookup=lambda where, result: metrics.profile_cache.labels(where, result).inc(),
         )
-        speaker = build_speaker(tts_settings, casting=casting, on_hung=_end_hung, on_batch=_batch_counter(metrics))
+        gate = build_gate(tts_settings, material=installation.samples, transcriber=transcriber)
+        speaker = build_speaker(
+            tts_settings, casting=casting, gate=gate, on_hung=_end_hung, on_batch=_batch_counter(metrics)
+        )
         ears = Ears(channel, transcriber, max_bytes=settings.audio_max_bytes, metrics=metrics, timer=time.perf_counter)
         composer = Composer(
             ears=ears,

@@ -206,8 +206,8 @@ class TtsSettings(BaseSettings):
     )
     gate_asr: bool = Field(
         default=False,
-        description="on: every take is written down again and compared with its text (costs about a tenth of its length "
-        "on the CPU).",
+        description="on: every take is written down again and compared with its text (costs about a tenth of its "
+        "length on the CPU).",
     )
     gate_asr_max_cer: float = Field(
         default=0.25, gt=0, description="Highest accepted part of letters that were heard differently."

@@ -74,8 +74,11 @@ def usable_sources(voice: Voice, info: EngineInfo) -> tuple[VoiceSource, ...] | 
 
 
 def stand_in_only(voice: Voice) -> Voice:
-    """What may be spoken of a voice whose sources may not: its stand-in. Neither prompt nor recording is left in it."""
-    return replace(voice, sources=voice.stand_in, stand_in=(), prompt="")
+    """What may be spoken of a voice whose sources may not: its stand-in. Neither prompt nor recording is left in it.
+
+    Nothing is left of a voice that must resemble.
+    """
+    return replace(voice, sources=() if voice.must_resemble else voice.stand_in, stand_in=(), prompt="")
 
 
 def _takes_all(sources: Sequence[VoiceSource], info: EngineInfo) -> bool:
