@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tts.engines.torchaudio_on_cpu import allow_torchaudio
+from tts.engines.qwen3.models import import_qwen
 
 KINDS = ("base", "custom_voice", "voice_design")
 WIDTHS = {"1b7": 32, "0b6": 24}  # of a speaker embedding, too: the sizes are not interchangeable
@@ -38,7 +38,7 @@ _GENERATION = {
 
 def build(folder: Path, kind: str, *, size: str = "1b7", seed: int = 0) -> Path:
     """Write a checkpoint of one of `KINDS` into `folder`, which is returned."""
-    allow_torchaudio()
+    import_qwen()
     import torch
     from qwen_tts.core import Qwen3TTSTokenizerV2Config, Qwen3TTSTokenizerV2Model
     from qwen_tts.core.models import Qwen3TTSConfig, Qwen3TTSForConditionalGeneration

@@ -114,8 +114,8 @@ class LoadedModel:
         self.timbres = tuple(raw.get_supported_speakers() or ())
         self.takes_instruct = kind is not Kind.BASE and raw.model.tts_model_size not in "0b6"
         self.special = frozenset(raw.processor.tokenizer.get_added_vocab())
+        self.cuda_devices = [raw.device] if raw.device.type == "cuda" else []
         self.width: int = raw.model.config.talker_config.hidden_size
-        self.codebooks: int = raw.model.config.talker_config.num_code_groups
 
     def speak(self, lines: Sequence[Line], *, frames: int) -> list[NDArray[np.float32]]:
         """One `(samples,)` float32 at 24 kHz a line, at most `frames` frames long. Raises torch's errors.
@@ -188,7 +188,7 @@ def load_model(checkpoint: str, kind: Kind, placement: Placement, *, greedy: boo
 
     `greedy` takes the likeliest code always: for tests, where real voices sound flat.
     """
-    _import_qwen()
+    import_qwen()
     import torch  # noqa: PLC0415 - heavy libraries load on first use
     from qwen_tts import Qwen3TTSModel  # noqa: PLC0415
     from safetensors import SafetensorError  # noqa: PLC0415
@@ -254,7 +254,7 @@ def _folder(checkpoint: str, kind: Kind, cache_dir: Path | None) -> Path:
         ) from error
 
 
-def _import_qwen() -> None:
+def import_qwen() -> None:
     """`import qwen_tts` without what it says and does to others on the way. Raises EngineUnavailable with the cure."""
     if "qwen_tts" in sys.modules:
         return

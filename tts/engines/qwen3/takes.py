@@ -90,7 +90,7 @@ def _made(model: LoadedModel, orders: Sequence[Order]) -> list[NDArray[np.float3
     frames = max(order.frames for order in orders)
     started_s = time.perf_counter()
     # The seed is the whole process's: another model must not hear of it.
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=model.cuda_devices):
         torch.manual_seed(seed)
         takes = model.speak([order.line for order in orders], frames=frames)
     _log.info(

@@ -24,6 +24,7 @@ from tts.contract import (
     VoiceProfile,
     VoiceSource,
 )
+from tts.engines import ENGINES
 from tts.engines.fake import tone
 from tts.engines.qwen3 import Checkpoints, Placement, Qwen3Choices, Qwen3Engine, Size
 from tts.engines.qwen3.models import Kind
@@ -38,6 +39,7 @@ from tts.errors import (
     TakeRejected,
     TtsError,
 )
+from tts.settings import EngineName, TtsSettings
 from tts.text import expected_duration_s
 
 torch = pytest.importorskip("torch", reason="needs the extra gpu")
@@ -704,6 +706,20 @@ def test_a_size_stands_for_the_published_models_that_are_not_named() -> None:
         base="Qwen/Qwen3-TTS-12Hz-0.6B-Base", custom="mine", design="Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign"
     )
     assert Checkpoints(custom="mine").or_published(None) == Checkpoints(custom="mine")
+
+
+def test_without_a_setting_it_is_not_configured() -> None:
+    assert ENGINES[EngineName.QWEN3].make(TtsSettings(_env_file=None)) is None  # type: ignore[call-arg] # pydantic's
+
+
+def test_one_setting_configures_all_published_models() -> None:
+    settings = TtsSettings(_env_file=None, qwen3_size="0.6B", qwen3_max_batch=4)  # type: ignore[call-arg] # pydantic's
+
+    engine = ENGINES[EngineName.QWEN3].make(settings)
+
+    assert engine is not None
+    assert engine.info.model == "Qwen/Qwen3-TTS-12Hz-0.6B-Base + Qwen/Qwen3-TTS-12Hz-0.6B-CustomVoice"
+    assert (engine.info.max_batch, engine.info.designs) == (4, True)
 
 
 def test_capabilities_follow_the_models_that_are_named() -> None:
