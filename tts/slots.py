@@ -334,8 +334,8 @@ class EngineSlot:
     def _count(self, error: Exception) -> None:
         """Only what is the engine's fault opens the breaker; an answer to a bad text or voice shows that it lives."""
         if isinstance(error, EngineOverloaded):
-            return
-        if isinstance(error, EngineFailed | DeadlineExceeded):
+            self._breaker = self._breaker.undecided()
+        elif isinstance(error, EngineFailed | DeadlineExceeded):
             self._breaker = self._breaker.failed(self._clock())
         else:
             self._breaker = self._breaker.succeeded()

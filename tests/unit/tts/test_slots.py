@@ -173,7 +173,10 @@ async def test_a_text_that_cannot_be_spoken_is_not_tried_again(house: House) -> 
 
 
 async def failing(house: House, error: Exception) -> EngineSlot:
-    engine = FakeEngine()
+    return await failing_with(house, FakeEngine(), error)
+
+
+async def failing_with(house: House, engine: FakeEngine, error: Exception) -> EngineSlot:
     engine.raises = error
     slot = await house.slot(engine, takes=1)
     for _ in range(2):
@@ -192,6 +195,17 @@ async def test_failures_open_the_breaker_until_a_trial_succeeds(house: House) ->
     await slot.render([utterance()])
 
     assert slot.status.breaker is BreakerState.CLOSED
+
+
+async def test_a_trial_that_finds_no_room_leaves_the_next_note_its_trial(house: House) -> None:
+    engine = FakeEngine()
+    slot = await failing_with(house, engine, EngineFailed("x"))
+    house.now_s += 30
+    engine.raises = EngineOverloaded("x", retry_after_s=1)
+    with pytest.raises(EngineOverloaded):
+        await slot.render([utterance()])
+
+    assert slot.view.allowed
 
 
 @pytest.mark.parametrize("error", [BadText("x"), TakeRejected("x"), EngineOverloaded("x", retry_after_s=1)])
