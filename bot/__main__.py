@@ -24,6 +24,7 @@ COMMANDS = {
     "say": _Entry("say:say", "Speak a text into a voice note; needs nothing running."),
     "doctor": _Entry("doctor:doctor", "Check this machine and your settings, with a cure for each finding."),
     "persona": _Entry("persona:persona", "List, import, export and check personas."),
+    "voice": _Entry("voice:voice", "Make, mix and hear voices; take samples with consent."),
     "turns": _Entry("operate:turns", "List the newest turns."),
     "turn": _Entry("operate:turn", "Show what happened to one turn, part by part."),
     "dead": _Entry("operate:dead", "Turns that need a human: list, show, replay, discard."),

@@ -1,4 +1,4 @@
-"""What the processes of one installation share: store, mailbox, personas, conversations, opened as configured."""
+"""What the processes of one installation share, opened as configured: store, mailbox, personas, voices."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ from bot.mailbox import CoalescingSender, Mailbox, MailboxError, MailboxSettings
 from bot.persona_store import Personas
 from bot.settings import Settings
 from bot.store import Role, check_store, connect, store_url
+from bot.voice_store import Profiles, Samples, Voices
+from tts.blobs import Cipher, FolderBlobStore
+from tts.bucket import open_bucket
+from tts.contract import BlobStore
+from tts.sealing import cipher_of
 
 log = structlog.get_logger()
 
@@ -31,6 +36,9 @@ class Installation:
     redis: Redis
     mailbox: Mailbox
     personas: Personas
+    voices: Voices
+    samples: Samples
+    profiles: Profiles
     conversations: Conversations
 
     async def close(self) -> None:
@@ -42,12 +50,15 @@ async def open_installation(settings: Settings, *, role: Role, wait_s: float = 6
     """Connect, check that the store is safe, and bring it up to this version.
 
     Waits up to `wait_s` for a store that is still starting. Raises StoreUnavailable when it does not come, and
-    StoreUnsafe when it would lose messages.
+    StoreUnsafe when it would lose messages, EngineUnavailable when samples cannot be kept as configured.
     """
+    cipher = cipher_of(settings.samples_key)
+    blobs = _sample_blobs(settings, cipher)
     redis = connect(store_url(settings.recado_data_dir, settings.redis_url), role)
+    profiles = Profiles(redis, cipher=cipher)
     try:
         async with asyncio.timeout(wait_s):
-            return await _opened(redis, settings, role)
+            mailbox = await _opened(redis, settings, role)
     except TimeoutError as error:
         await redis.aclose()
         cure = "is REDIS_URL right?" if settings.redis_url else "start it with `recado store` or `recado up`."
@@ -55,6 +66,21 @@ async def open_installation(settings: Settings, *, role: Role, wait_s: float = 6
     except BaseException:
         await redis.aclose()
         raise
+    return Installation(
+        redis=redis,
+        mailbox=mailbox,
+        personas=Personas(redis),
+        voices=Voices(redis, profiles),
+        samples=Samples(redis, blobs),
+        profiles=profiles,
+        conversations=Conversations(redis, history_s=settings.history_days * 86_400),
+    )
+
+
+def _sample_blobs(settings: Settings, cipher: Cipher | None) -> BlobStore:
+    if settings.samples_url:
+        return open_bucket(settings.samples_url, cipher=cipher)
+    return FolderBlobStore(settings.recado_data_dir / "samples", cipher=cipher)
 
 
 @contextlib.asynccontextmanager
@@ -67,7 +93,7 @@ async def opened_installation(settings: Settings, *, wait_s: float = 3.0) -> Asy
         await installation.close()
 
 
-async def _opened(redis: Redis, settings: Settings, role: Role) -> Installation:
+async def _opened(redis: Redis, settings: Settings, role: Role) -> Mailbox:
     while True:
         try:
             for warning in await check_store(redis, allow_volatile=settings.recado_allow_volatile):
@@ -88,12 +114,7 @@ async def _opened(redis: Redis, settings: Settings, role: Role) -> Installation:
             log.info("waiting for the store", error=type(error).__name__)
             await asyncio.sleep(RETRY_S)
         else:
-            return Installation(
-                redis=redis,
-                mailbox=mailbox,
-                personas=Personas(redis),
-                conversations=Conversations(redis, history_s=settings.history_days * 86_400),
-            )
+            return mailbox
 
 
 async def _secret(redis: Redis) -> bytes:

@@ -26,6 +26,10 @@ class Metrics:
         self.engine_attempts = self._counter("recado_engine_attempts", "Tries of engines.", "engine", "outcome")
         self.engine_s = self._histogram("recado_engine_seconds", "Generation time a note.", _SECONDS, "engine")
         self.batch_fill = self._histogram("recado_batch_size", "Segments a batch.", (1, 2, 4, 8, 16, 32, 64), "engine")
+        self.profile_cache = self._counter(
+            "recado_profile_cache", "Look-ups of voice profiles, by cache and result.", "where", "result"
+        )
+        self.gpu_memory = Gauge("recado_gpu_memory_bytes", "GPU memory this process holds.", registry=self.registry)
         self.audio_s = self._counter("recado_audio_seconds", "Seconds of speech made.", "engine")
         self.note_bytes = self._histogram(
             "recado_note_bytes", "Size of voice notes.", (8e3, 16e3, 32e3, 64e3, 128e3, 256e3, 512e3)

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from bot.persona_form import PersonaForm, SourceForm
+from bot.persona_form import NamedVoiceForm, PersonaForm, SourceForm, VoiceForm
 from tts.contract import Voice, VoiceSource
 
 
@@ -74,7 +74,8 @@ class Intent:
 class Persona:
     """Everything a persona is. `endpoints` are the phone_number_ids it is the default of.
 
-    `max_spoken_s` bounds a note's length. `version` grows with every stored change.
+    With a `voice_id` it speaks with that stored voice, and `voice` only holds its place. `max_spoken_s` bounds a
+    note's length. `version` grows with every stored change.
     """
 
     id: str
@@ -95,6 +96,7 @@ class Persona:
     lexicon: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     llm_temperature: float = 0.8
     llm_max_tokens: int | None = None
+    voice_id: str = ""
     version: int = 1
 
 
@@ -109,12 +111,22 @@ def parse_persona(document: bytes | str) -> Persona:
     try:
         form = PersonaForm.model_validate(loaded)
     except ValidationError as error:
-        problems = tuple(
-            (".".join(map(str, item["loc"])) or "document", item["msg"].removeprefix("Value error, "))
-            for item in error.errors(include_url=False, include_context=False, include_input=False)
-        )
-        raise BadPersona(problems) from error
+        raise BadPersona(problems_of(error)) from error
     return _from_form(form)
+
+
+def problems_of(error: ValidationError) -> tuple[tuple[str, str], ...]:
+    """(field path, what is wrong and what would be right) for every problem of a document."""
+    return tuple(
+        (
+            ".".join(str(step) for step in item["loc"] if step not in _SHAPES) or "document",
+            item["msg"].removeprefix("Value error, "),
+        )
+        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    )
+
+
+_SHAPES = ("named", "written out")  # pydantic names the chosen shape within the path; a person wrote no such field
 
 
 def dump_persona(persona: Persona) -> str:
@@ -132,7 +144,7 @@ def dump_persona(persona: Persona) -> str:
         "system_prompt": persona.system_prompt,
         "greeting": persona.greeting,
         "disclosure": persona.disclosure,
-        "voice": _voice_document(persona.voice),
+        "voice": {"id": persona.voice_id} if persona.voice_id else voice_document(persona.voice),
         "lexicon": dict(persona.lexicon),
         "llm": {"temperature": persona.llm_temperature, "max_tokens": persona.llm_max_tokens},
         "intents": [_intent_document(intent) for intent in persona.intents],
@@ -163,17 +175,8 @@ def _from_form(form: PersonaForm) -> Persona:
         system_prompt=form.system_prompt,
         greeting=form.greeting,
         disclosure=form.disclosure,
-        voice=Voice(
-            id=form.id,
-            language=form.language,
-            prompt=form.voice.prompt,
-            sources=_sources(form.voice.sources),
-            stand_in=_sources(form.voice.stand_in),
-            speed=form.voice.speed,
-            engines=tuple(form.voice.engines),
-            seed=form.voice.seed,
-            version=form.voice.version,
-        ),
+        voice=_voice(form),
+        voice_id=form.voice.id if isinstance(form.voice, NamedVoiceForm) else "",
         lexicon=MappingProxyType(dict(form.lexicon)),
         llm_temperature=form.llm.temperature,
         llm_max_tokens=form.llm.max_tokens,
@@ -193,11 +196,35 @@ def _from_form(form: PersonaForm) -> Persona:
     )
 
 
+def _voice(form: PersonaForm) -> Voice:
+    if isinstance(form.voice, NamedVoiceForm):
+        return Voice(id=form.voice.id, language=form.language)
+    return voice_of(form.voice, voice_id=form.id, language=form.language)
+
+
+def voice_of(form: VoiceForm, *, voice_id: str, language: str) -> Voice:
+    """The voice a form describes."""
+    return Voice(
+        id=voice_id,
+        language=language,
+        prompt=form.prompt,
+        sources=_sources(form.sources),
+        stand_in=_sources(form.stand_in),
+        speed=form.speed,
+        engines=tuple(form.engines),
+        seed=form.seed,
+        version=form.version,
+        must_resemble=form.must_resemble,
+    )
+
+
 def _sources(forms: list[SourceForm]) -> tuple[VoiceSource, ...]:
     return tuple(VoiceSource(kind=form.kind, ref=form.ref, weight=form.weight) for form in forms)
 
 
-def _voice_document(voice: Voice) -> dict[str, Any]:
+def voice_document(voice: Voice) -> dict[str, Any]:
+    """A voice as `voice_of` reads it back, without its id and language."""
+
     def sources(mix: tuple[VoiceSource, ...]) -> list[dict[str, Any]]:
         return [{"kind": source.kind.value, "ref": source.ref, "weight": source.weight} for source in mix]
 
@@ -209,6 +236,7 @@ def _voice_document(voice: Voice) -> dict[str, Any]:
         "engines": list(voice.engines),
         "seed": voice.seed,
         "version": voice.version,
+        "must_resemble": voice.must_resemble,
     }
 
 

@@ -9,7 +9,16 @@ import re
 import zoneinfo
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from tts.contract import SourceKind
 
@@ -37,6 +46,9 @@ def _known_zone(name: str) -> str:
         raise ValueError("unknown time zone; use a name such as America/Sao_Paulo or UTC") from error
     return name
 
+
+VOICE_ID = r"^[a-z0-9][a-z0-9-]{0,39}$"
+LANGUAGE = r"^[a-z]{2,3}(-[A-Z]{2})?$"
 
 Line = Annotated[str, Field(min_length=1, max_length=1000)]
 Spoken = Annotated[Line, AfterValidator(_known_slots)]
@@ -71,6 +83,20 @@ class VoiceForm(_Form):
     engines: list[Annotated[str, Field(min_length=1)]] = []
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     version: Annotated[int, Field(ge=1)] = 1
+    must_resemble: bool = False
+
+
+class NamedVoiceForm(_Form):
+    """A stored voice by its id, in place of one written out."""
+
+    id: Annotated[str, Field(pattern=VOICE_ID)]
+
+
+class StoredVoiceForm(VoiceForm):
+    """A whole voice file."""
+
+    id: Annotated[str, Field(pattern=VOICE_ID)]
+    language: Annotated[str, Field(pattern=LANGUAGE)]
 
 
 class LlmForm(_Form):
@@ -99,12 +125,19 @@ class IntentForm(_Form):
         return self
 
 
+def _voice_shape(value: object) -> str:
+    """Which of the two ways to give a voice this is: problems are told for that one only."""
+    return (
+        "named" if isinstance(value, NamedVoiceForm) or (isinstance(value, dict) and "id" in value) else "written out"
+    )
+
+
 class PersonaForm(_Form):
     """A whole persona file."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    id: Annotated[str, Field(pattern=VOICE_ID)]
     name: Annotated[str, Field(min_length=1, max_length=24)]
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
+    language: Annotated[str, Field(pattern=LANGUAGE)]
     description: Annotated[str, Field(max_length=72)] = ""
     keywords: list[Keyword] = []
     endpoints: list[Annotated[str, Field(min_length=1, max_length=64)]] = []
@@ -114,12 +147,19 @@ class PersonaForm(_Form):
     system_prompt: Annotated[str, Field(min_length=1, max_length=8000)]
     greeting: Line
     disclosure: Line
-    voice: VoiceForm
+    voice: Annotated[
+        Annotated[NamedVoiceForm, Tag("named")] | Annotated[VoiceForm, Tag("written out")], Discriminator(_voice_shape)
+    ]
     lexicon: dict[Annotated[str, Field(min_length=1)], Line] = {}
     llm: LlmForm = LlmForm()
     intents: Annotated[list[IntentForm], Field(max_length=300)] = []
     fallbacks: Annotated[list[Spoken], Field(min_length=1, max_length=50)]
     version: Annotated[int, Field(ge=1)] = 1
+
+    @field_validator("voice", mode="before")
+    @classmethod
+    def _voice_by_name(cls, value: object) -> object:
+        return {"id": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _intents_agree(self) -> Self:

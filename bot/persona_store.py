@@ -1,27 +1,23 @@
-"""Where personas are kept: one Redis hash of YAML documents, with versions that only grow.
-
-Knows nothing of what a persona says or how it sounds.
-"""
+"""Where personas are kept, and who answers on a number. Knows nothing of what a persona says or how it sounds."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
+from bot.documents import Documents, Kind
 from bot.persona import BadPersona, Persona, dump_persona, parse_persona, shipped_personas
-
-KEPT_VERSIONS = 50
 
 
 class Personas:
-    """The stored personas, over one Redis hash. Reads come from memory while nobody changed anything.
+    """The stored personas. Reads come from memory while nobody changed anything; own changes show at once.
 
-    `fresh_s` is how long a read may go without asking the store whether something changed; own changes show at once.
+    `fresh_s` is how long a read may go without asking the store whether something changed.
     """
 
     def __init__(
@@ -32,24 +28,15 @@ class Personas:
         fresh_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._redis = redis
-        self._documents = f"{prefix}:personas"
-        self._changes = f"{prefix}:personas:changes"
-        self._numbers = f"{prefix}:personas:numbers"
-        self._past = f"{prefix}:personas:past:"
-        self._fresh_s = fresh_s
-        self._clock = clock
-        self._cached: dict[str, Persona] = {}
-        self._cached_changes: int | None = None
-        self._asked_at_s = float("-inf")
+        self._stored = Documents(redis, _KIND, prefix=prefix, fresh_s=fresh_s, clock=clock)
 
     async def list(self) -> tuple[Persona, ...]:
         """Every persona, by id."""
-        return tuple((await self._all()).values())
+        return tuple((await self._stored.all()).values())
 
     async def get(self, persona_id: str) -> Persona | None:
         """One persona, or None."""
-        return (await self._all()).get(persona_id)
+        return (await self._stored.all()).get(persona_id)
 
     async def default_for(self, endpoint_id: str) -> Persona | None:
         """Who answers on a number by default: who names it, else who names `*`, else the first; None without any."""
@@ -65,39 +52,15 @@ class Personas:
 
         Numbers never come back, not even for an id that was deleted: caches are keyed by them.
         """
-
-        async def change(pipe: Any) -> Persona:
-            stored = _maybe_persona(await pipe.hget(self._documents, persona.id))
-            known = int(await pipe.hget(self._numbers, persona.id) or 0)
-            merged = _renumbered(persona, stored, known)
-            pipe.multi()
-            if merged != stored:
-                pipe.hset(self._documents, persona.id, dump_persona(merged))
-                pipe.hset(self._numbers, persona.id, str(merged.version))
-                pipe.lpush(self._past + persona.id, dump_persona(merged))
-                pipe.ltrim(self._past + persona.id, 0, KEPT_VERSIONS - 1)
-                pipe.incr(self._changes)
-            return merged
-
-        watched = (self._documents, self._numbers)
-        merged = await self._redis.transaction(cast("Any", change), *watched, value_from_callable=True)
-        self._asked_at_s = float("-inf")
-        return cast("Persona", merged)
+        return await self._stored.put(persona)
 
     async def past(self, persona_id: str) -> tuple[Persona, ...]:
         """Its last versions, newest first, the current one included; `put` one of them to go back to it."""
-        documents = await cast("Awaitable[list[Any]]", self._redis.lrange(self._past + persona_id, 0, -1))
-        return tuple(persona for persona in map(_maybe_persona, documents) if persona is not None)
+        return await self._stored.past(persona_id)
 
     async def delete(self, persona_id: str) -> bool:
         """Forget it and its past; whether it existed."""
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hdel(self._documents, persona_id)
-            pipe.delete(self._past + persona_id)
-            pipe.incr(self._changes)
-            gone, *_ = await pipe.execute()
-        self._asked_at_s = float("-inf")
-        return bool(gone)
+        return await self._stored.delete(persona_id)
 
     async def seed_if_empty(self) -> bool:
         """Store the shipped personas where there is none; whether that was so."""
@@ -107,25 +70,9 @@ class Personas:
             await self.put(persona)
         return True
 
-    async def _all(self) -> dict[str, Persona]:
-        now_s = self._clock()
-        if now_s - self._asked_at_s < self._fresh_s:
-            return self._cached
-        # Asked before the documents are read: a change in between is seen again, never missed.
-        changes = int(await self._redis.get(self._changes) or 0)
-        if changes != self._cached_changes:
-            documents = await cast("Awaitable[dict[Any, Any]]", self._redis.hgetall(self._documents))
-            found = [persona for persona in map(_maybe_persona, documents.values()) if persona is not None]
-            self._cached = {persona.id: persona for persona in sorted(found, key=lambda persona: persona.id)}
-            self._cached_changes = changes
-        self._asked_at_s = now_s
-        return self._cached
-
 
 def _maybe_persona(document: Any) -> Persona | None:
     """A stored document; one that a newer or older program wrote and this one cannot read is logged, not fatal."""
-    if document is None:
-        return None
     try:
         return parse_persona(document)
     except BadPersona as error:
@@ -142,6 +89,18 @@ def _renumbered(persona: Persona, stored: Persona | None, known: int) -> Persona
     if stored is not None and plain(stored) == plain(persona):
         return stored
     version = max(known, persona.version - 1) + 1
+    if persona.voice_id:  # the voice is stored elsewhere and has numbers of its own
+        return replace(persona, version=version)
     same_voice = stored is not None and plain(stored).voice == plain(persona).voice
     voice_version = stored.voice.version if stored is not None and same_voice else version
     return replace(persona, version=version, voice=replace(persona.voice, version=voice_version))
+
+
+_KIND = Kind(
+    name="personas",
+    dump=dump_persona,
+    load=_maybe_persona,
+    id_of=lambda persona: persona.id,
+    version_of=lambda persona: persona.version,
+    renumbered=_renumbered,
+)

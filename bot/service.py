@@ -63,6 +63,7 @@ from bot.turn import (
     settle,
 )
 from bot.typing_indicator import Typing
+from bot.voice_store import Voices
 from bot.wire import Unreadable, dump_heard, load_message
 from tts.contract import BlobStore, VoiceNote
 from tts.errors import TtsError
@@ -114,6 +115,7 @@ class Dependencies:
     ears: Ears
     conversations: Conversations
     personas: Personas
+    voices: Voices
     metrics: Metrics
     limits: TurnLimits
     note_kept_s: float
@@ -329,7 +331,7 @@ class _Run:
         # a repair or a replayed turn has no voice deadline of its own; a fresh one is bounded by what is left of it
         return await self._d.speaker.speak(
             part.text,
-            persona.voice,
+            await self._d.voices.resolve(persona),
             language=self._record.aftermath.language or persona.language,
             max_spoken_s=persona.max_spoken_s,
             deadline_s=deadline_s if deadline_s > 0 else self._d.limits.voice_deadline_s,
@@ -343,6 +345,9 @@ class _Run:
         metrics.engine_s.labels(note.engine).observe(note.timings.generate_s)
         metrics.audio_s.labels(note.engine).inc(note.duration_s)
         metrics.note_bytes.observe(len(note.data))
+        making = note.making
+        if making.gpu_memory_bytes is not None:
+            metrics.gpu_memory.set(making.gpu_memory_bytes)
         log.info(
             "spoken",
             engine=note.engine,
@@ -350,6 +355,12 @@ class _Run:
             voice=note.voice_id,
             voice_version=note.voice_version,
             segments=len(note.spoken),
+            has_sample=making.sample_count > 0,
+            sample_count=making.sample_count,
+            prompt=making.prompt_mark,
+            profile=making.profile,
+            batch=making.batch_size,
+            gpu_memory_bytes=making.gpu_memory_bytes,
             audio_s=round(note.duration_s, 2),
             note_bytes=len(note.data),
             queue_s=round(note.timings.queue_s, 3),

@@ -62,6 +62,16 @@ class Settings(BaseSettings):
     voice_deadline_s: float = Field(30, gt=0, description="No voice by then: the answer goes out as text.")
     stale_after_s: float = Field(3600, gt=0, description="Older turns get one short apology in text.")
 
+    # Recordings that voices are made of
+    samples_url: str = Field(
+        "", description="Where samples are kept, as an fsspec URL (s3://bucket/folder); empty: in RECADO_DATA_DIR."
+    )
+    samples_key: CommaList = Field(
+        (),
+        repr=False,
+        description="Key that encrypts samples and profiles at rest; the first seals, all open, so keys can rotate.",
+    )
+
     # Who is answered
     allowed_countries: CommaList = Field((), description="ISO country codes that are answered; empty: all.")
     allow_unknown_country: bool = Field(default=True, description="Answer people who show no phone number.")
@@ -86,7 +96,9 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged.")
     log_format: str = Field("json", pattern="^(json|console)$", description="json for machines, console for people.")
 
-    @field_validator("whatsapp_app_secret", "whatsapp_phone_number_id", "allowed_countries", mode="before")
+    @field_validator(
+        "whatsapp_app_secret", "whatsapp_phone_number_id", "samples_key", "allowed_countries", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

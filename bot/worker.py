@@ -35,11 +35,14 @@ from bot.store import Role
 from bot.turn import TurnLimits
 from tts.batching import BatchStats
 from tts.blobs import FolderBlobStore
+from tts.casting import Casting
+from tts.checks.configured import build_gate
 from tts.contract import Utterance
+from tts.errors import TtsError
 from tts.hearing import build_transcriber
 from tts.settings import TtsSettings
 from tts.slots import EngineStatus
-from tts.speaker import build_speaker
+from tts.speaker import Speaker, build_speaker
 from webhooks.whatsapp.client import WhatsAppClient
 from webhooks.whatsapp.graph import Graph, GraphConfig
 from webhooks.whatsapp.pacing import Pacer, Rate
@@ -59,12 +62,21 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
         loop.add_signal_handler(signum, stopping.set)
     installation = await open_installation(settings, role=Role.WORKER)
     metrics = Metrics()
-    speaker = build_speaker(tts_settings, on_hung=_end_hung, on_batch=_batch_counter(metrics))
     blobs = FolderBlobStore(settings.recado_data_dir / "notes")
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     async with httpx.AsyncClient() as http:
         channel = WhatsAppClient(Graph(http=http, config=_graph(settings)), pacer=_pacer(settings))
         transcriber = build_transcriber(tts_settings, http)
+        casting = Casting(
+            installation.samples,
+            profiles=installation.profiles,
+            transcriber=transcriber,
+            on_lookup=lambda where, result: metrics.profile_cache.labels(where, result).inc(),
+        )
+        gate = build_gate(tts_settings, material=installation.samples, transcriber=transcriber)
+        speaker = build_speaker(
+            tts_settings, casting=casting, gate=gate, on_hung=_end_hung, on_batch=_batch_counter(metrics)
+        )
         ears = Ears(channel, transcriber, max_bytes=settings.audio_max_bytes, metrics=metrics, timer=time.perf_counter)
         composer = Composer(
             ears=ears,
@@ -84,6 +96,7 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
                 ears=ears,
                 conversations=installation.conversations,
                 personas=installation.personas,
+                voices=installation.voices,
                 metrics=metrics,
                 note_kept_s=settings.note_days * 86_400,
                 limits=TurnLimits(
@@ -105,6 +118,7 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
         runner = await _serve(settings, condition, metrics)
         beating = asyncio.create_task(Heartbeats(installation.redis).keep_beating(name, condition.facts))
         sweeping = asyncio.create_task(_sweep(blobs, installation.conversations))
+        background = [beating, sweeping]
         try:
             await installation.personas.seed_if_empty()
             hearing = asyncio.create_task(transcriber.start())
@@ -112,14 +126,15 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
             await dispatcher.start()
             await hearing  # a voice note that comes earlier waits for the ears to open; nothing else has to
             condition.warm = True
+            background.append(asyncio.create_task(_prepare(speaker, installation)))
             log.info("ready", worker=name)
             await stopping.wait()
         finally:
             condition.warm = False
             await dispatcher.drain()
-            beating.cancel()
-            sweeping.cancel()
-            await asyncio.gather(beating, sweeping, return_exceptions=True)
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
             with contextlib.suppress(RedisError):  # the heartbeat runs out by itself
                 await Heartbeats(installation.redis).leave(name)
             await runner.cleanup()
@@ -171,6 +186,15 @@ def _end_hung(engine: str, suspects: Sequence[Utterance]) -> None:
     """A hung kernel cannot be cancelled: stop renewing by ending; the turns come back and run alone."""
     log.critical("the engine hangs, ending the process", engine=engine, suspects=len(suspects))
     os._exit(HUNG_EXIT_CODE)
+
+
+async def _prepare(speaker: Speaker, installation: Installation) -> None:
+    """Cast the voices of all personas ahead of their first turn."""
+    for persona in await installation.personas.list():
+        try:
+            await speaker.prepare(await installation.voices.resolve(persona))
+        except (TtsError, RedisError) as error:
+            log.warning("a voice was not prepared", persona=persona.id, error=type(error).__name__)
 
 
 async def _sweep(blobs: FolderBlobStore, conversations: Conversations) -> None:

@@ -161,3 +161,37 @@ async def box(redis: Redis) -> Box:
 def make_box(redis: Redis) -> MakeBox:
     """Makes mailboxes with other settings on the same store."""
     return partial(Box, redis)
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with tiny Qwen3-TTS checkpoints: base, custom_voice and voice_design."""
+    pytest.importorskip("torch", reason="needs the extra gpu").set_num_threads(1)
+    pytest.importorskip("accelerate", reason="needs the extra gpu")
+    from tests.tiny import qwen3
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-qwen3"
+    for kind in qwen3.KINDS:
+        qwen3.build(folder / kind, kind)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_xtts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a tiny XTTS v2 checkpoint; engines that load it in the session have its narrow decoder."""
+    pytest.importorskip("torch", reason="needs the extra xtts").set_num_threads(1)
+    from tests.tiny.xtts import build, narrow_decoder
+
+    folder = build(tmp_path_factory.mktemp("models") / "tiny-xtts")
+    with narrow_decoder():
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def tiny_bark(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny Bark checkpoint."""
+    pytest.importorskip("torch", reason="needs the extra bark").set_num_threads(1)
+    pytest.importorskip("transformers", reason="needs the extra bark")
+    from tests.tiny.bark import build
+
+    return build(tmp_path_factory.mktemp("models") / "tiny-bark")

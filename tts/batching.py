@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import structlog
 
@@ -22,7 +23,10 @@ from tts.errors import DeadlineExceeded, EngineFailed, EngineOverloaded, EngineU
 
 _log = structlog.get_logger()
 
+T = TypeVar("T")
+
 _LOOK_AHEAD = 4
+_HANGS = "the engine hangs; its process has to be restarted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +100,12 @@ class _Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
-    """A spoken segment and its times: waiting for its batch, and the batch's own."""
+    """A spoken segment, how many were spoken with it, and its times: waiting for its batch, and the batch's own."""
 
     audio: PcmAudio
     queue_s: float
     generate_s: float
+    batch_size: int
 
 
 class Device:
@@ -152,7 +157,7 @@ class Batcher:
         batch hung, EngineUnavailable after that.
         """
         if self._hung:
-            raise EngineUnavailable("the engine hangs; its process has to be restarted")
+            raise EngineUnavailable(_HANGS)
         if len(self._queue) >= self._policy.queue_max:
             raise EngineOverloaded("the engine's queue is full", retry_after_s=5.0)
         waiting = Waiting(order=next(self._orders), group=group, expected_s=utterance.expected_s, since_s=self._clock())
@@ -165,6 +170,30 @@ class Batcher:
             return await job.done
         finally:
             self._queue.pop(waiting.order, None)
+
+    async def alone(self, work: Callable[[], T]) -> T:
+        """What `work` gives, run on the device's thread between batches and under a batch's deadline.
+
+        Raises what `work` raises; anything but a TtsError becomes EngineFailed. DeadlineExceeded when it hung.
+        """
+        if self._hung:
+            raise EngineUnavailable(_HANGS)
+        async with self._device.free:
+            running = asyncio.get_running_loop().run_in_executor(self._device.executor, work)
+            try:
+                async with asyncio.timeout(self._policy.deadline_s):
+                    return await asyncio.shield(running)
+            except TimeoutError as error:
+                self._give_up([])
+                raise DeadlineExceeded(f"it took longer than {self._policy.deadline_s:g} s") from error
+            except asyncio.CancelledError:
+                await asyncio.wait([running])  # the device is not free before its thread is
+                raise
+            except TtsError:
+                raise
+            except Exception as error:
+                _log.exception("engine.failed", engine=self._engine.info.name)
+                raise EngineFailed(f"{self._engine.info.name} raised {type(error).__name__}") from error
 
     async def close(self) -> None:
         """Stop; whoever still waits is told so."""
@@ -219,7 +248,7 @@ class Batcher:
                 job.fail(result)
             elif not job.done.done():
                 queue_s = started_s - job.waiting.since_s
-                job.done.set_result(Spoken(audio=result, queue_s=queue_s, generate_s=took_s))
+                job.done.set_result(Spoken(audio=result, queue_s=queue_s, generate_s=took_s, batch_size=len(jobs)))
         self._report(jobs, results, started_s=started_s, took_s=took_s)
 
     def _report(
@@ -261,7 +290,7 @@ class Batcher:
         self._hung = True
         for job in jobs:
             job.fail(DeadlineExceeded(f"a batch took longer than {self._policy.deadline_s:g} s"))
-        self._refuse_rest(EngineUnavailable("the engine hangs; its process has to be restarted"))
+        self._refuse_rest(EngineUnavailable(_HANGS))
         _log.error("engine.hung", engine=self._engine.info.name, batch=len(jobs))
         self._on_hung(self._engine.info.name, [job.utterance for job in jobs])
 

@@ -1,4 +1,8 @@
-"""Keeps bytes under the hash of their content: on disk, or in memory for tests. Must not know what the bytes are."""
+"""Keeps bytes under the hash of their content: on disk, or in memory for tests. Must not know what the bytes are.
+
+With a cipher they are encrypted where they lie. Ids stay the hash of the content, so what was stored in the clear
+before a key was set is still found, and what was damaged is noticed.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,47 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
+
+from tts.errors import BlobLocked
 
 _BLOB_ID = re.compile(r"[0-9a-f]{64}")
 _TEMPORARY = ".part-"
+_SEALED = b"gAAAA"  # how every Fernet token begins: version and the high bytes of a time
+
+
+class Cipher(Protocol):
+    """Encrypts bytes at rest."""
+
+    def seal(self, data: bytes) -> bytes:
+        """The bytes, encrypted and signed."""
+        ...
+
+    def unseal(self, sealed: bytes) -> bytes | None:
+        """The bytes again, or None when no key at hand sealed them."""
+        ...
 
 
 def blob_id_of(data: bytes) -> str:
     """The id these bytes have in every store: their SHA-256 in hex."""
     return hashlib.sha256(data).hexdigest()
+
+
+def is_blob_id(name: str) -> bool:
+    """Whether this can be an id: nothing else ever becomes a part of a path."""
+    return _BLOB_ID.fullmatch(name) is not None
+
+
+def content_of(blob_id: str, stored: bytes, cipher: Cipher | None) -> bytes:
+    """What was put, out of what lies in the store. KeyError when it is damaged, BlobLocked when no key opens it."""
+    if blob_id_of(stored) == blob_id:
+        return stored
+    data = cipher.unseal(stored) if cipher else None
+    if data is not None and blob_id_of(data) == blob_id:
+        return data
+    if stored.startswith(_SEALED):
+        raise BlobLocked("stored under another key: SAMPLES_KEY has to list the key it was stored with")
+    raise KeyError(blob_id)
 
 
 class FolderBlobStore:
@@ -27,8 +64,9 @@ class FolderBlobStore:
     `clock` gives seconds since the epoch, as file times do.
     """
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, folder: Path, *, cipher: Cipher | None = None, clock: Callable[[], float] = time.time) -> None:
         self._folder = folder
+        self._cipher = cipher
         self._clock = clock
 
     async def put(self, data: bytes) -> str:
@@ -38,7 +76,7 @@ class FolderBlobStore:
     async def get(self, blob_id: str) -> bytes:
         """The bytes; KeyError when they are gone or the id is none."""
         try:
-            return await asyncio.to_thread(self._path(blob_id).read_bytes)
+            return await asyncio.to_thread(self._get, blob_id)
         except FileNotFoundError as error:
             raise KeyError(blob_id) from error
 
@@ -53,9 +91,12 @@ class FolderBlobStore:
 
     def _path(self, blob_id: str) -> Path:
         # Ids are checked, so that no id can name a file elsewhere.
-        if not _BLOB_ID.fullmatch(blob_id):
+        if not is_blob_id(blob_id):
             raise KeyError(blob_id)
         return self._folder / blob_id[:2] / blob_id[2:4] / blob_id
+
+    def _get(self, blob_id: str) -> bytes:
+        return content_of(blob_id, self._path(blob_id).read_bytes(), self._cipher)
 
     def _put(self, data: bytes) -> str:
         blob_id = blob_id_of(data)
@@ -65,7 +106,7 @@ class FolderBlobStore:
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                file.write(self._cipher.seal(data) if self._cipher else data)
                 file.flush()
                 os.fsync(file.fileno())
             now_s = self._clock()
@@ -105,7 +146,7 @@ class FolderBlobStore:
 
     def _files(self) -> Iterator[Path]:
         for path in self._folder.glob("??/??/*"):
-            if _BLOB_ID.fullmatch(path.name) or path.name.startswith(_TEMPORARY):
+            if is_blob_id(path.name) or path.name.startswith(_TEMPORARY):
                 yield path
 
 

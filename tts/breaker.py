@@ -64,6 +64,10 @@ class Breaker:
         """The engine answered: a trial closes it with a clean record; otherwise earlier failures still count."""
         return self if self.opened_at_s is None else Breaker(policy=self.policy)
 
+    def undecided(self) -> Breaker:
+        """The call told nothing (no room just now): a trial is over, and another one may be made at once."""
+        return replace(self, trial_at_s=None)
+
     def failed(self, now_s: float) -> Breaker:
         """The engine failed: a failed trial opens at once, otherwise enough failures within the window do."""
         if self.opened_at_s is not None:

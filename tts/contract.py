@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,9 @@ class Voice:
     """How a persona sounds, as data; engines make a profile of it.
 
     `stand_in` names styles for engines that know neither prompt nor sample; a voice without one is not spoken by such
-    engines. `speed` is a factor (1.0 = the engine's own pace). `version` grows with every change that can be heard.
+    engines. A voice that `must_resemble` is not heard when it does not sound like its sources: another engine is asked,
+    and in the end the answer is written. `speed` is a factor (1.0 = the engine's own pace). `version` grows with every
+    change that can be heard.
     """
 
     id: str
@@ -66,17 +68,49 @@ class Voice:
     engines: tuple[str, ...] = ()  # order of preference; empty: the installation's order
     seed: int | None = None
     version: int = 1
+    must_resemble: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PreparedSource:
+    """A source of a voice, ready for an engine: samples and designed clips bring their prepared audio.
+
+    `audio` is trimmed, loudness-normalised mono; `transcript` covers all of it. Names (timbre, style) have neither.
+    """
+
+    source: VoiceSource
+    audio: PcmAudio | None = None
+    transcript: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceProfile:
+    """What an engine made of a voice: `data` is the engine's own safetensors, good only for this engine and model.
+
+    `facts` are numbers worth showing (similarity of each source to the blend, seconds of reference, …).
+    """
+
+    voice_id: str
+    voice_version: int
+    engine: str
+    model: str
+    data: bytes = field(repr=False)
+    facts: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
-    """One segment to be spoken in one voice. `text` is already words; at most 500 characters."""
+    """One segment to be spoken in one voice. `text` is already words; at most 500 characters.
+
+    `profile` is there whenever the engine is a CastingEngine.
+    """
 
     text: str
     language: str
     voice: Voice
     expected_s: float
     seed: int | None = None
+    profile: VoiceProfile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +150,24 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class CastingEngine(Engine, Protocol):
+    """An engine that makes a profile of a voice once and speaks with it from then on. Same thread as `synthesize`."""
+
+    def cast(self, voice: Voice, sources: Sequence[PreparedSource]) -> VoiceProfile:
+        """The profile of `voice` from its prepared sources, weights normalised inside. Raises BadVoice, BadAudio."""
+        ...
+
+
+@runtime_checkable
+class DesigningEngine(Engine, Protocol):
+    """An engine that makes a reference clip from a voice prompt, once, when a voice is created."""
+
+    def design(self, prompt: str, *, text: str, language: str, seed: int) -> PcmAudio:
+        """A clip that says `text` in the voice of the prompt. Raises EngineUnavailable without a design model."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try of one engine for one note: what happened, why, and how long it took."""
@@ -138,10 +190,27 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """What a note was made of, as numbers and marks that tell nobody's words.
+
+    `prompt_mark` is the beginning of the prompt's SHA-256, empty without one. `profile` says where the voice profile
+    came from (memory, store, made; empty when the engine needs none). `batch_size` is the largest batch a segment was
+    spoken in; `gpu_memory_bytes` is None without a GPU in this process.
+    """
+
+    sample_count: int = 0
+    prompt_mark: str = ""
+    profile: str = ""
+    batch_size: int = 0
+    gpu_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceNote:
     """A finished note: one Ogg/Opus mono stream (or another container when asked), validated by reading it back.
 
-    `peaks` are 64 levels 0..100 for drawing; `spoken` is what was said, one entry a segment.
+    `peaks` are 64 levels 0..100 for drawing; `spoken` is what was said, one entry a segment; `scores` are the gate's,
+    of each the worst among the segments.
     """
 
     data: bytes = field(repr=False)
@@ -160,6 +229,8 @@ class VoiceNote:
     attempts: tuple[Attempt, ...]
     timings: Timings
     loudness_dbfs: float
+    making: Making = Making()
+    scores: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

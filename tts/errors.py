@@ -3,7 +3,11 @@
 TtsError                    retryable says whether the same call may succeed later
 ├── BadText                 the text holds nothing that can be spoken, or too much
 ├── BadAudio                bytes that should be audio and are not usable as such
+│   ├── AudioTooLong        beyond the limit of length or size
+│   └── BadSample           proper audio that cannot be a voice's sample
 ├── BadVoice                the voice asks for what does not exist or is not allowed
+│   └── NoConsent           it is built on a recording nobody allows now
+├── BlobLocked              stored bytes that no key at hand opens
 ├── EngineUnavailable       not configured, not loaded, model missing or damaged
 ├── EngineFailed            the engine tried and failed (retryable)
 │   └── EngineOverloaded    no room now: out of memory or queue full (retryable, with retry_after_s)
@@ -39,8 +43,20 @@ class AudioTooLong(BadAudio):
     """Proper audio perhaps, but beyond the limit of length or size."""
 
 
+class BadSample(BadAudio):
+    """Audio that cannot be a voice's sample: too little speech, too low a rate, noise, clipping."""
+
+
 class BadVoice(TtsError):
     """A voice that names an unknown style, language or source; valid names are listed."""
+
+
+class NoConsent(BadVoice):
+    """The consent for a recording in the voice's mix is missing, expired or withdrawn: never spoken, never cast."""
+
+
+class BlobLocked(TtsError):
+    """Bytes stored under another key, or with one where none is set; the message names the setting."""
 
 
 class EngineUnavailable(TtsError):

@@ -35,12 +35,18 @@ class Choice:
     skipped: tuple[Attempt, ...]
 
 
-def choose_engines(voice: Voice, language: str, *, installed: Sequence[str], views: Mapping[str, EngineView]) -> Choice:
-    """The order of the voice, else of the installation, without the engines that cannot or must not speak it."""
+def choose_engines(
+    voice: Voice, language: str, *, installed: Sequence[str], views: Mapping[str, EngineView], barred: str = ""
+) -> Choice:
+    """The order of the voice, else of the installation, without the engines that cannot or must not speak it.
+
+    `barred` says why the voice's own sources may not be spoken (no consent): then `voice` is what is left of it, its
+    stand-in, and that reason is given for engines that cannot use it.
+    """
     candidates: list[str] = []
     skipped: list[Attempt] = []
     for name in dict.fromkeys(voice.engines or installed):
-        reason = _refusal(voice, language, views.get(name)) if name in installed else "not in TTS_ENGINES"
+        reason = _refusal(voice, language, views.get(name), barred) if name in installed else "not in TTS_ENGINES"
         if reason:
             skipped.append(Attempt(engine=name, outcome=SKIPPED, reason=reason))
         else:
@@ -48,7 +54,7 @@ def choose_engines(voice: Voice, language: str, *, installed: Sequence[str], vie
     return Choice(candidates=tuple(candidates), skipped=tuple(skipped))
 
 
-def _refusal(voice: Voice, language: str, view: EngineView | None) -> str:
+def _refusal(voice: Voice, language: str, view: EngineView | None, barred: str) -> str:
     """Why the engine is left out; empty when it is not."""
     if view is None or view.info is None:
         return view.unavailable if view else "not configured"
@@ -59,7 +65,7 @@ def _refusal(voice: Voice, language: str, view: EngineView | None) -> str:
         return f"does not speak {language}"
     sources = usable_sources(voice, info)
     if sources is None:
-        return _strangeness(voice, info)
+        return barred or _strangeness(voice, info)
     if sources:
         try:
             normalised(sources)

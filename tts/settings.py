@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tts.audio.opus import OpusApplication, OpusChoices
 from tts.breaker import BreakerPolicy
-from tts.gate import GateLimits
+from tts.checks.signal import GateLimits
+from tts.speech_address import SpeechAddress, parse_address
+from tts.voices.design import DESIGN_PROMPT_DEFAULT
 
 
 class EngineName(StrEnum):
@@ -23,6 +25,7 @@ class EngineName(StrEnum):
     QWEN3 = "qwen3"
     REMOTE = "remote"
     XTTS = "xtts"
+    BARK = "bark"
     KOKORO = "kokoro"
     ESPEAK = "espeak"
 
@@ -30,16 +33,111 @@ class EngineName(StrEnum):
 class TtsSettings(BaseSettings):
     """Validated settings; a wrong value is refused at start with its name and the valid ones."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        extra="ignore",
+        env_ignore_empty=True,
+        frozen=True,
+        hide_input_in_errors=True,  # the input may be a key
+    )
 
     tts_engines: Annotated[tuple[EngineName, ...], NoDecode] = Field(
         default=(EngineName.QWEN3, EngineName.REMOTE, EngineName.XTTS, EngineName.KOKORO),
         min_length=1,
-        description="Engines in order of preference, comma-separated: qwen3, remote, xtts, kokoro, espeak. "
+        description="Engines in order of preference, comma-separated: qwen3, remote, xtts, bark, kokoro, espeak. "
         "One that is not configured is skipped; espeak speaks only when named.",
     )
     model_cache_dir: Path = Field(
         default=Path(".recado/models"), description="Folder for models that are fetched or assembled."
+    )
+
+    qwen3_size: Literal["1.7B", "0.6B"] | None = Field(
+        default=None,
+        description="Size of Qwen3-TTS: 1.7B or 0.6B. Set, the published models of that size stand in for those not "
+        "named below; designing is always 1.7B. Unset, only what is named is used.",
+    )
+    qwen3_base_model: str | None = Field(
+        default=None,
+        description="Folder or hub id of the Base model: speaks voices made of samples and designed clips.",
+    )
+    qwen3_custom_model: str | None = Field(
+        default=None, description="Folder or hub id of the CustomVoice model: speaks its own timbres."
+    )
+    qwen3_design_model: str | None = Field(
+        default=None, description="Folder or hub id of the VoiceDesign model: makes a voice of its prompt, once."
+    )
+    qwen3_device: str | None = Field(
+        default=None, description="Torch device of Qwen3-TTS, such as cuda:0 or cpu. Unset: CUDA where there is some."
+    )
+    qwen3_dtype: Literal["bfloat16", "float16", "float32"] | None = Field(
+        default=None,
+        description="Numbers Qwen3-TTS counts with: bfloat16, float16 or float32. Unset: bfloat16 on CUDA where it "
+        "can, float32 on a CPU.",
+    )
+    qwen3_attention: Literal["sdpa", "eager", "flash_attention_2"] = Field(
+        default="sdpa", description="Attention of Qwen3-TTS: sdpa, eager or flash_attention_2."
+    )
+    qwen3_voice_prompt_default: str = Field(
+        default=DESIGN_PROMPT_DEFAULT, min_length=1, description="Voice prompt of a designed voice that has none."
+    )
+    qwen3_max_batch: int = Field(default=16, ge=1, description="Most segments Qwen3-TTS speaks together.")
+    qwen3_runaway_factor: float = Field(
+        default=2.5,
+        gt=1,
+        description="A take of Qwen3-TTS longer than this multiple of its expected length, and a second, is rejected.",
+    )
+    qwen3_same_speaker: float = Field(
+        default=0.85, ge=0, le=1, description="Likeness (cosine) from which the samples of a mix count as one person's."
+    )
+    qwen3_icl: bool = Field(
+        default=True,
+        description="Whether Qwen3-TTS also continues the samples' sound and words (ICL) when all are one person's and "
+        "written down: closer to them, and slower the longer they are.",
+    )
+
+    xtts_model: str | None = Field(
+        default=None, description="Folder or hub id of an XTTS v2 checkpoint. Unset: XTTS is not configured."
+    )
+    xtts_accept_cpml: bool = Field(
+        default=False,
+        description="Accepts the Coqui Public Model License (CPML) of XTTS v2's weights: non-commercial use only, of "
+        "the model and of everything it speaks. XTTS stays out of use without it.",
+    )
+    xtts_device: str | None = Field(
+        default=None, description="Torch device of XTTS, such as cuda:0 or cpu. Unset: CUDA where there is some."
+    )
+
+    bark_model: str | None = Field(
+        default=None, description="Folder or hub id of a Bark checkpoint. Unset: Bark is not configured."
+    )
+    bark_device: str | None = Field(
+        default=None, description="Torch device of Bark, such as cuda:0 or cpu. Unset: CUDA where there is some."
+    )
+
+    qwen3_api_url: Annotated[tuple[SpeechAddress, ...], NoDecode] = Field(
+        default=(),
+        description="Speech servers of the engine remote, comma-separated as dialect=url; dialects: openai, vllm-omni, "
+        "recado. Unset: remote is not configured.",
+    )
+    qwen3_api_key: SecretStr | None = Field(
+        default=None,
+        description="Key for QWEN3_API_URL. With several servers one key each, comma-separated in their order, empty "
+        "for none; a single key goes to all of them.",
+    )
+    qwen3_api_model: str = Field(
+        default="", description="Model name for openai servers of QWEN3_API_URL. Unset: the one model a server lists."
+    )
+    qwen3_api_connect_timeout_s: float = Field(
+        default=3.0, gt=0, description="Longest wait for a connection to a speech server, in seconds."
+    )
+    qwen3_api_read_timeout_s: float = Field(
+        default=60.0, gt=0, description="Longest silence of a speech server, its work included, in seconds."
+    )
+    qwen3_api_timeout_s: float = Field(
+        default=90.0,
+        gt=0,
+        description="Longest wait for a batch from speech servers, retries included, in seconds; below "
+        "TTS_BATCH_DEADLINE_S.",
     )
 
     kokoro_threads: int = Field(default=2, ge=1, description="CPU threads of the embedded voice.")
@@ -103,6 +201,29 @@ class TtsSettings(BaseSettings):
     gate_max_repetition: float = Field(
         default=0.9, gt=0, le=1, description="Highest accepted self-similarity; a stuck engine comes close to 1."
     )
+    gate_max_drone_s: float = Field(
+        default=1.2, gt=0, description="Longest accepted stretch of one unchanging sound inside a take, in seconds."
+    )
+    gate_asr: bool = Field(
+        default=False,
+        description="on: every take is written down again and compared with its text (costs about a tenth of its "
+        "length on the CPU).",
+    )
+    gate_asr_max_cer: float = Field(
+        default=0.25, gt=0, description="Highest accepted part of letters that were heard differently."
+    )
+    gate_similarity: bool = Field(
+        default=False,
+        description="on: every take is compared with its voice's recordings (needs the extra similarity). Voices that "
+        "must resemble are compared in any case.",
+    )
+    gate_similarity_min: float = Field(
+        default=0.7,
+        gt=-1,
+        le=1,
+        description="Lowest accepted similarity of a take to its voice: one speaker's takes have 0.79 and more, two "
+        "speakers' 0.6 and less.",
+    )
 
     breaker_failures: int = Field(default=5, ge=1, description="Failures in the window that stop asking an engine.")
     breaker_window_s: float = Field(default=60.0, gt=0, description="Window in which failures count, in seconds.")
@@ -121,6 +242,20 @@ class TtsSettings(BaseSettings):
             return tuple(dict.fromkeys(names))
         return names
 
+    @field_validator("qwen3_api_url", mode="before")
+    @classmethod
+    def _split_addresses(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(dict.fromkeys(parse_address(part) for part in value.split(",") if part.strip()))
+
+    @model_validator(mode="after")
+    def _keys_match_addresses(self) -> Self:
+        keys, addresses = len(self._written_keys()), len(self.qwen3_api_url)
+        if keys > 1 and keys != addresses:
+            raise ValueError(f"QWEN3_API_KEY holds {keys} keys for the {addresses} addresses of QWEN3_API_URL")
+        return self
+
     @field_validator("opus_frame_ms")
     @classmethod
     def _known_frame(cls, value: int) -> int:
@@ -130,6 +265,16 @@ class TtsSettings(BaseSettings):
     @classmethod
     def _known_rate(cls, value: int) -> int:
         return _one_of(value, (8_000, 12_000, 16_000, 24_000, 48_000))
+
+    @property
+    def qwen3_api_keys(self) -> tuple[str, ...]:
+        """One key for each address of `qwen3_api_url`, "" for none."""
+        keys = self._written_keys()
+        return tuple(keys) if len(keys) > 1 else tuple(keys or [""]) * len(self.qwen3_api_url)
+
+    def _written_keys(self) -> list[str]:
+        written = self.qwen3_api_key.get_secret_value() if self.qwen3_api_key else ""
+        return [key.strip() for key in written.split(",")] if written else []
 
     @property
     def opus(self) -> OpusChoices:
@@ -153,6 +298,7 @@ class TtsSettings(BaseSettings):
             max_gap_s=self.gate_max_gap_s,
             max_clipped=self.gate_max_clipped,
             max_repetition=self.gate_max_repetition,
+            max_drone_s=self.gate_max_drone_s,
         )
 
     @property

@@ -1,6 +1,7 @@
 """One engine at work: its life, its breaker, and the takes of a note's segments. Must not know other engines or notes.
 
-A segment whose take the gate refuses is spoken again with another seed; the rest of the note keeps what it has.
+A segment whose take the gate refuses is spoken again with another seed, then in two parts; the rest of the note keeps
+what it has.
 """
 
 from __future__ import annotations
@@ -8,15 +9,19 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
+from typing import Any
 
 import structlog
 
+from tts.audio.pcm import fade_edges, join, trim_edges
 from tts.batching import Batcher, BatchPolicy, BatchStats, Device
 from tts.breaker import Breaker, BreakerPolicy, BreakerState
-from tts.contract import Engine, PcmAudio, Utterance
+from tts.casting import Casting, Found
+from tts.contract import CastingEngine, DesigningEngine, Engine, PcmAudio, Utterance, Voice
 from tts.errors import (
     DeadlineExceeded,
     EngineFailed,
@@ -26,11 +31,16 @@ from tts.errors import (
     TtsError,
 )
 from tts.fallback import EngineView
-from tts.gate import GateLimits, judge
+from tts.gate import Check, Scores, worst_scores
+from tts.text import expected_duration_s
+from tts.text.halves import halves
+from tts.text.sentences import CLAUSE_PAUSE_MS, has_word
+from tts.voices.design import DesignedClip, design_text
 
 _log = structlog.get_logger()
 
 _BACKOFF_S = 0.2
+_SHORTEST_PARTED_S = 2.0  # a shorter segment would fall into words
 
 
 class EngineState(StrEnum):
@@ -57,12 +67,20 @@ class EngineStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """A note's accepted segments in order, and where the time went in seconds; gating overlaps generating."""
+    """A note's accepted segments in order, and where the time went in seconds; gating overlaps generating.
+
+    `profile` says where the voice's profile came from, empty when the engine needs none. `scores` are the worst of all
+    segments, `refused` why takes were refused on the way.
+    """
 
     segments: tuple[PcmAudio, ...]
     queue_s: float
     generate_s: float
     gate_s: float
+    batch_size: int
+    profile: str = ""
+    scores: Scores = ()
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +88,16 @@ class _Segment:
     audio: PcmAudio
     queue_s: float
     gate_s: float
+    batch_size: int
+    scores: Scores
+    refused: tuple[str, ...] = ()
 
 
 class EngineSlot:
-    """An engine with its queue and breaker; `engine` None stands for a known engine that is not configured."""
+    """An engine with its queue and breaker.
+
+    `engine` None stands for a known engine that is not configured; `reason` tells what is missing for that.
+    """
 
     def __init__(
         self,
@@ -83,10 +107,12 @@ class EngineSlot:
         device: Device,
         batching: BatchPolicy,
         breaker: BreakerPolicy,
-        gate: GateLimits,
+        gate: Check,
+        casting: Casting,
         takes: int,
         on_hung: Callable[[str, Sequence[Utterance]], None],
         on_batch: Callable[[BatchStats], None],
+        reason: str = "",
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -94,12 +120,13 @@ class EngineSlot:
         self._engine = engine
         self._device = device
         self._gate = gate
+        self._casting = casting
         self._takes = takes
         self._clock = clock
         self._sleep = sleep
         self._breaker = Breaker(policy=breaker)
         self._state = EngineState.WAITING if engine else EngineState.NOT_CONFIGURED
-        self._reason = ""
+        self._reason = reason
         self._on_hung = on_hung
         self._batcher: Batcher | None = None
         if engine is not None:
@@ -164,37 +191,129 @@ class EngineSlot:
         started_s = self._clock()
         self._breaker = self._breaker.asked(started_s)
         try:
-            async with asyncio.TaskGroup() as together:
-                tasks = [together.create_task(self._segment(utterance, group)) for utterance in utterances]
-        except ExceptionGroup as group_of_errors:
-            error = group_of_errors.exceptions[0]
+            found = await self.profile(utterances[0].voice)
+            profile = found.profile if found else None
+            cast = [replace(utterance, profile=profile) for utterance in utterances]
+            done = await self._segments(cast, group, self._segment)
+        except TtsError as error:
             self._count(error)
-            raise error from error.__cause__
+            raise
         self._breaker = self._breaker.succeeded()
-        done = [task.result() for task in tasks]
         queue_s = min(segment.queue_s for segment in done)
         return Rendering(
             segments=tuple(segment.audio for segment in done),
             queue_s=queue_s,
             generate_s=self._clock() - started_s - queue_s,
             gate_s=sum(segment.gate_s for segment in done),
+            batch_size=max(segment.batch_size for segment in done),
+            profile=found.origin if found else "",
+            scores=worst_scores(segment.scores for segment in done),
+            refused=tuple(reason for segment in done for reason in segment.refused),
         )
+
+    async def profile(self, voice: Voice) -> Found | None:
+        """The profile this engine speaks `voice` with; None when it needs none. Raises what Casting raises."""
+        engine, batcher = self._engine, self._batcher
+        if batcher is None or not isinstance(engine, CastingEngine):
+            return None
+        return await self._casting.profile(
+            voice, engine.info, lambda sources: batcher.alone(lambda: engine.cast(voice, sources))
+        )
+
+    @property
+    def designs(self) -> bool:
+        """Whether it is loaded and makes voices of prompts."""
+        engine = self._engine
+        return self._state is EngineState.LOADED and isinstance(engine, DesigningEngine) and engine.info.designs
+
+    async def design(self, prompt: str, *, language: str, seed: int) -> DesignedClip:
+        """A clip in the voice of the prompt that the gate accepts; each further take has the next seed.
+
+        Raises TakeRejected when none is accepted, EngineUnavailable when the engine does not design.
+        """
+        engine, batcher = self._engine, self._batcher
+        if batcher is None or not isinstance(engine, DesigningEngine):
+            raise EngineUnavailable(f"{self.name} does not design voices")
+        text, spoken = design_text(language)
+        said = Utterance(
+            text=text,
+            language=spoken,
+            voice=Voice(id="", language=spoken, prompt=prompt),
+            expected_s=expected_duration_s(text, spoken),
+        )
+        refused: TakeRejected | None = None
+        for take in range(self._takes):
+            work = partial(engine.design, prompt, text=text, language=spoken, seed=seed + take)
+            audio = await batcher.alone(work)
+            try:
+                await self._judged(audio, said)
+            except TakeRejected as error:
+                refused = error
+            else:
+                return DesignedClip(audio=audio, transcript=text, engine=self.name, model=engine.info.model)
+        raise refused or TakeRejected("no take was made")
 
     def ran_out_of_time(self) -> None:
         """A caller's deadline passed while this engine spoke: to the breaker that is a failure."""
         self._breaker = self._breaker.failed(self._clock())
 
+    @staticmethod
+    async def _segments(
+        utterances: Sequence[Utterance], group: str, speak: Callable[[Utterance, str], Coroutine[Any, Any, _Segment]]
+    ) -> list[_Segment]:
+        """All segments spoken together. Raises the error of the first that failed, and stops the others."""
+        try:
+            async with asyncio.TaskGroup() as together:
+                tasks = [together.create_task(speak(utterance, group)) for utterance in utterances]
+        except ExceptionGroup as errors:
+            error = errors.exceptions[0]
+            raise error from error.__cause__
+        return [task.result() for task in tasks]
+
     async def _segment(self, utterance: Utterance, group: str) -> _Segment:
-        """One segment's first accepted take. A take that must fail again the same way is not repeated."""
+        """One segment's first accepted take; when none is, the segment in two parts."""
+        refused: list[str] = []
+        try:
+            return await self._take(utterance, group, refused)
+        except TakeRejected:
+            parts = _parted(utterance)
+            if not parts:
+                raise
+        done = await self._segments(parts, group, self._take_of_part)
+        return _Segment(
+            audio=join([fade_edges(trim_edges(part.audio)) for part in done], [CLAUSE_PAUSE_MS] * len(done)),
+            queue_s=min(part.queue_s for part in done),
+            gate_s=sum(part.gate_s for part in done),
+            batch_size=max(part.batch_size for part in done),
+            scores=worst_scores(part.scores for part in done),
+            refused=(*refused, *(reason for part in done for reason in part.refused)),
+        )
+
+    async def _take_of_part(self, utterance: Utterance, group: str) -> _Segment:
+        return await self._take(utterance, group, [])
+
+    async def _take(self, utterance: Utterance, group: str, refused: list[str]) -> _Segment:
+        """The first accepted take; `refused` gathers why others were not.
+
+        A take that must fail again the same way is not repeated.
+        """
         if self._engine is None or self._batcher is None:
             raise EngineUnavailable(f"{self.name} is not configured")
         for take in range(self._takes):
             try:
                 spoken = await self._batcher.submit(_reseeded(utterance, take), group=group)
                 started_s = self._clock()
-                await asyncio.to_thread(self._judge, spoken.audio, utterance)
-                return _Segment(audio=spoken.audio, queue_s=spoken.queue_s, gate_s=self._clock() - started_s)
-            except TakeRejected:
+                scores = await self._judged(spoken.audio, utterance)
+                return _Segment(
+                    audio=spoken.audio,
+                    queue_s=spoken.queue_s,
+                    gate_s=self._clock() - started_s,
+                    batch_size=spoken.batch_size,
+                    scores=scores,
+                    refused=tuple(refused),
+                )
+            except TakeRejected as error:
+                refused.append(str(error))
                 if self._engine.info.deterministic or take + 1 == self._takes:
                     raise
             except EngineOverloaded:
@@ -205,16 +324,18 @@ class EngineSlot:
                 await self._sleep(_BACKOFF_S * 2**take)
         raise AssertionError("every take returns or raises")
 
-    def _judge(self, audio: PcmAudio, utterance: Utterance) -> None:
-        verdict = judge(audio, expected_s=utterance.expected_s, limits=self._gate)
+    async def _judged(self, audio: PcmAudio, utterance: Utterance) -> Scores:
+        """The scores of a take that passes. Raises TakeRejected."""
+        verdict = await self._gate.judge(audio, utterance)
         if not verdict.passed:
             raise TakeRejected("; ".join(verdict.reasons))
+        return verdict.scores
 
     def _count(self, error: Exception) -> None:
         """Only what is the engine's fault opens the breaker; an answer to a bad text or voice shows that it lives."""
         if isinstance(error, EngineOverloaded):
-            return
-        if isinstance(error, EngineFailed | DeadlineExceeded):
+            self._breaker = self._breaker.undecided()
+        elif isinstance(error, EngineFailed | DeadlineExceeded):
             self._breaker = self._breaker.failed(self._clock())
         else:
             self._breaker = self._breaker.succeeded()
@@ -227,3 +348,12 @@ class EngineSlot:
 def _reseeded(utterance: Utterance, take: int) -> Utterance:
     """The first take keeps its seed (or its lack of one); later takes get seeds that follow from it."""
     return utterance if take == 0 else replace(utterance, seed=(utterance.seed or 0) + take)
+
+
+def _parted(utterance: Utterance) -> tuple[Utterance, ...]:
+    """The utterance in two, each with its share of the expected length; none when it is too short for that."""
+    parts = halves(utterance.text) if utterance.expected_s >= _SHORTEST_PARTED_S else None
+    if parts is None or not all(has_word(part) for part in parts):
+        return ()
+    letters = sum(map(len, parts))
+    return tuple(replace(utterance, text=part, expected_s=utterance.expected_s * len(part) / letters) for part in parts)

@@ -20,13 +20,19 @@ from tts.audio.pcm import fade_edges, join, trim_edges
 from tts.audio.peaks import peaks
 from tts.audio.voice_note import validate_voice_note
 from tts.batching import BatchPolicy, BatchStats, Device
-from tts.contract import Attempt, Engine, PcmAudio, Timings, Utterance, Voice, VoiceNote
+from tts.casting import RECORDED, Casting, MemoryMaterial
+from tts.checks.signal import SignalCheck
+from tts.contract import Attempt, Engine, Making, PcmAudio, Timings, Utterance, Voice, VoiceNote
 from tts.engines import ENGINES
-from tts.errors import DeadlineExceeded, NoVoice, TtsError
-from tts.fallback import choose_engines
+from tts.errors import DeadlineExceeded, EngineUnavailable, NoVoice, TtsError
+from tts.fallback import Choice, choose_engines
+from tts.gate import Check, Gate
+from tts.gpu_memory import gpu_memory_bytes
 from tts.settings import TtsSettings
 from tts.slots import EngineSlot, EngineStatus, Rendering
 from tts.text import UtterancePlan, plan_utterance
+from tts.voices.design import DESIGN_PROMPT_DEFAULT, DesignedClip
+from tts.voices.mix import stand_in_only
 
 _log = structlog.get_logger()
 
@@ -60,8 +66,10 @@ class Speaker:
         *,
         devices: Sequence[Device],
         opus: OpusChoices,
+        casting: Casting,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._casting = casting
         self._slots = {slot.name: slot for slot in slots}
         self._devices = devices
         self._opus = opus
@@ -129,7 +137,7 @@ class Speaker:
         course = _Course(attempts=[])
         try:
             async with asyncio.timeout(remaining_s) as limit:
-                slot, rendering = await self._render(plan, voice, seed=seed, course=course)
+                slot, spoken_as, rendering = await self._render(plan, voice, seed=seed, course=course)
                 pauses_ms = [segment.pause_after_ms for segment in plan.segments]
                 encoded = await asyncio.to_thread(self._encode, rendering, pauses_ms, audio_format)
         except TimeoutError as error:
@@ -160,14 +168,47 @@ class Speaker:
                 encode_s=encoded.encode_s,
             ),
             loudness_dbfs=encoded.loudness_dbfs,
+            making=_making(spoken_as, rendering),
+            scores=rendering.scores,
         )
+
+    async def prepare(self, voice: Voice) -> None:
+        """Make the voice's profiles ahead, for every engine that would be asked now; failures are only logged."""
+        voice, choice = await self._choose(voice, voice.language)
+        for name in choice.candidates:
+            try:
+                await self._slots[name].profile(voice)
+            except TtsError as error:
+                _log.warning("voice.not_prepared", voice=voice.id, engine=name, reason=type(error).__name__)
+
+    async def design(self, prompt: str, *, language: str, seed: int = 0) -> DesignedClip:
+        """A reference clip in the voice of the prompt, by the first loaded engine that designs.
+
+        Raises NoVoice with the attempts when none does.
+        """
+        attempts = []
+        for slot in self._slots.values():
+            if not slot.designs:
+                attempts.append(Attempt(engine=slot.name, outcome="skipped", reason="does not design voices here"))
+                continue
+            try:
+                return await slot.design(prompt or DESIGN_PROMPT_DEFAULT, language=language, seed=seed)
+            except TtsError as error:
+                attempts.append(Attempt(engine=slot.name, outcome=type(error).__name__, reason=str(error)))
+        raise NoVoice("no engine here makes a voice of a prompt", attempts=tuple(attempts))
+
+    async def _choose(self, voice: Voice, language: str) -> tuple[Voice, Choice]:
+        """What may be spoken of the voice now, and by whom."""
+        barred = await self._casting.refusal(voice)
+        voice = stand_in_only(voice) if barred else voice
+        views = {name: slot.view for name, slot in self._slots.items()}
+        return voice, choose_engines(voice, language, installed=tuple(self._slots), views=views, barred=barred)
 
     async def _render(
         self, plan: UtterancePlan, voice: Voice, *, seed: int | None, course: _Course
-    ) -> tuple[EngineSlot, Rendering]:
-        """The rendering of the first engine that succeeds, and that engine."""
-        views = {name: slot.view for name, slot in self._slots.items()}
-        choice = choose_engines(voice, plan.language, installed=tuple(self._slots), views=views)
+    ) -> tuple[EngineSlot, Voice, Rendering]:
+        """The rendering of the first engine that succeeds, that engine, and what it spoke of the voice."""
+        voice, choice = await self._choose(voice, plan.language)
         course.attempts += choice.skipped
         utterances = [
             Utterance(
@@ -188,8 +229,8 @@ class Speaker:
                 self._answered(course, type(error).__name__, str(error))
                 _log.warning("engine.attempt_failed", engine=name, outcome=type(error).__name__)
                 continue
-            self._answered(course, OK, "")
-            return slot, rendering
+            self._answered(course, OK, "; ".join(f"refused a take: {reason}" for reason in rendering.refused))
+            return slot, voice, rendering
         raise NoVoice("no engine could speak this voice", attempts=tuple(course.attempts))
 
     def _answered(self, course: _Course, outcome: str, reason: str) -> None:
@@ -221,9 +262,21 @@ class Speaker:
         )
 
 
+def _making(voice: Voice, rendering: Rendering) -> Making:
+    return Making(
+        sample_count=sum(source.kind in RECORDED and source.weight > 0 for source in voice.sources),
+        prompt_mark=hashlib.sha256(voice.prompt.encode()).hexdigest()[:12] if voice.prompt else "",
+        profile=rendering.profile,
+        batch_size=rendering.batch_size,
+        gpu_memory_bytes=gpu_memory_bytes(),
+    )
+
+
 def build_speaker(
     settings: TtsSettings,
     *,
+    casting: Casting | None = None,
+    gate: Check | None = None,
     on_hung: Callable[[str, Sequence[Utterance]], None],
     on_batch: Callable[[BatchStats], None] = lambda _stats: None,
     clock: Callable[[], float] = time.monotonic,
@@ -231,12 +284,16 @@ def build_speaker(
 ) -> Speaker:
     """A speaker with the engines of `settings.tts_engines`; nothing is loaded yet.
 
+    `gate` judges every take; without one, the signal alone is judged. Without `casting` there are no recordings: voices
+    made of some are spoken by their stand-in, or not at all.
     `on_hung` is called once with the engine's name and the suspects when a batch passes its deadline: the process
     should record them and end (by `os._exit`: the hung thread cannot be joined).
     """
     devices: dict[str, Device] = {}
+    casting = casting or Casting(MemoryMaterial())
+    gate = gate or Gate((SignalCheck(settings.gate),))
 
-    def slot(name: str, engine: Engine | None, device: str) -> EngineSlot:
+    def slot(name: str, engine: Engine | None, device: str, reason: str) -> EngineSlot:
         return EngineSlot(
             name,
             engine,
@@ -248,10 +305,12 @@ def build_speaker(
                 queue_max=settings.tts_queue_max,
             ),
             breaker=settings.breaker,
-            gate=settings.gate,
+            gate=gate,
+            casting=casting,
             takes=settings.tts_takes,
             on_hung=on_hung,
             on_batch=on_batch,
+            reason=reason,
             clock=clock,
             sleep=sleep,
         )
@@ -259,5 +318,10 @@ def build_speaker(
     slots = []
     for name in settings.tts_engines:
         entry = ENGINES.get(name)
-        slots.append(slot(name.value, entry.make(settings) if entry else None, entry.device if entry else "none"))
-    return Speaker(slots, devices=tuple(devices.values()), opus=settings.opus, clock=clock)
+        engine, reason = None, ""
+        try:
+            engine = entry.make(settings) if entry else None
+        except EngineUnavailable as error:
+            reason = str(error)
+        slots.append(slot(name.value, engine, entry.device if entry else "none", reason))
+    return Speaker(slots, devices=tuple(devices.values()), opus=settings.opus, casting=casting, clock=clock)

@@ -61,6 +61,41 @@ GROUPS = (
         names=("tts_engines", "model_cache_dir", "kokoro_threads", "kokoro_model_path"),
     ),
     Group(
+        title="Qwen3-TTS",
+        words="Voices of samples, prompts and timbres, on a GPU. Needs the extra `gpu` and at least one model.",
+        names=(
+            "qwen3_size", "qwen3_base_model", "qwen3_custom_model", "qwen3_design_model", "qwen3_device", "qwen3_dtype",
+            "qwen3_attention", "qwen3_voice_prompt_default", "qwen3_max_batch", "qwen3_runaway_factor",
+            "qwen3_same_speaker", "qwen3_icl",
+        ),
+    ),
+    Group(
+        title="XTTS v2",
+        words="Voices cloned from samples, for non-commercial use. Needs the extra `xtts` and the checkpoint.",
+        names=("xtts_model", "xtts_accept_cpml", "xtts_device"),
+    ),
+    Group(
+        title="Bark",
+        words="Named speakers in 13 languages, slow without a GPU. Needs the extra `bark`; speaks when TTS_ENGINES "
+        "names it, voices whose source is one timbre such as v2/pt_speaker_3.",
+        names=("bark_model", "bark_device"),
+    ),
+    Group(
+        title="Speech servers",
+        words="Voices spoken by other machines: vLLM-Omni, SGLang-Omni, Nari, another Recado, anything with OpenAI's "
+        "speech API. docs/remote-engines.md tells how to run them.",
+        names=(
+            "qwen3_api_url", "qwen3_api_key", "qwen3_api_model", "qwen3_api_connect_timeout_s",
+            "qwen3_api_read_timeout_s", "qwen3_api_timeout_s",
+        ),
+    ),
+    Group(
+        title="Voice: samples",
+        words='Recordings that voices are made of (`recado voice`). Make a key: python -c "from cryptography.fernet '
+        'import Fernet; print(Fernet.generate_key().decode())"',
+        names=("samples_url", "samples_key"),
+    ),
+    Group(
         title="Voice: the note",
         words="How the voice note is encoded. The defaults are the careful choice: some phones refuse more.",
         names=("opus_bitrate_bps", "opus_frame_ms", "opus_sample_rate_hz", "opus_application", "note_max_bytes"),
@@ -108,7 +143,8 @@ GROUPS = (
         words="Each take is measured before it is sent; a refused one is spoken again or by the next engine.",
         names=(
             "gate_min_ratio", "gate_max_ratio", "gate_slack_s", "gate_min_level_dbfs", "gate_max_gap_s",
-            "gate_max_clipped", "gate_max_repetition",
+            "gate_max_clipped", "gate_max_repetition", "gate_max_drone_s", "gate_asr", "gate_asr_max_cer",
+            "gate_similarity", "gate_similarity_min",
         ),
     ),
     Group(

@@ -168,10 +168,13 @@ def _facts(one: Persona) -> list[tuple[str, str]]:
         ("keywords", ", ".join(one.keywords)),
         ("greeting", one.greeting),
         ("disclosure", one.disclosure),
-        ("voice", voice.prompt),
+        (
+            "voice",
+            f"stored voice {one.voice_id} (`recado voice show {one.voice_id}`)" if one.voice_id else voice.prompt,
+        ),
         *((name, ", ".join(f"{part.kind.value} {part.ref} × {part.weight:g}" for part in mix)) for name, mix in mixed),
         ("engines", ", ".join(voice.engines)),
         ("script", f"{len(one.intents)} intents, {sum(len(intent.replies) for intent in one.intents)} replies"),
         ("lexicon", f"{len(one.lexicon)} words" if one.lexicon else ""),
-        ("version", f"{one.version} (voice {voice.version})"),
+        ("version", str(one.version) if one.voice_id else f"{one.version} (voice {voice.version})"),
     ]

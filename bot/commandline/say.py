@@ -38,11 +38,15 @@ def say(text: str, persona_name: str, language: str | None, engine: str | None, 
     if text == "-":
         text = sys.stdin.read()
     persona = _persona(persona_name)
+    if persona.voice_id:
+        raise click.ClickException(
+            f"{persona.id} speaks with the stored voice {persona.voice_id}: `recado voice say {persona.voice_id} TEXT`."
+        )
     try:
         if dry_run:
             _print_plan(text, persona, language)
             return
-        audio_format = _format_of(output)
+        audio_format = format_of(output)
         settings = TtsSettings()
         if engine:
             settings = settings.model_copy(update={"tts_engines": (EngineName(engine),)})
@@ -86,7 +90,8 @@ def _print_plan(text: str, persona: Persona, language: str | None) -> None:
         click.echo(f"warning: {warning}", err=True)
 
 
-def _format_of(output: Path) -> AudioFormat:
+def format_of(output: Path) -> AudioFormat:
+    """The container that the name of the note's file asks for."""
     try:
         return _FORMATS[output.suffix.lower()]
     except KeyError:
@@ -96,7 +101,7 @@ def _format_of(output: Path) -> AudioFormat:
 async def _spoken(
     settings: TtsSettings, text: str, persona: Persona, language: str | None, audio_format: AudioFormat
 ) -> VoiceNote:
-    speaker: Speaker = build_speaker(settings, on_hung=_end_hung)
+    speaker: Speaker = build_speaker(settings, on_hung=end_hung)
     click.echo("Loading the voice …", err=True)
     await speaker.start()
     try:
@@ -114,6 +119,7 @@ async def _spoken(
         await speaker.close()
 
 
-def _end_hung(engine: str, _suspects: Sequence[Utterance]) -> None:
+def end_hung(engine: str, _suspects: Sequence[Utterance]) -> None:
+    """Say so and end: a hung engine's thread cannot be joined."""
     click.echo(f"Error: the engine {engine} hangs and cannot be stopped; ending.", err=True)
     os._exit(1)

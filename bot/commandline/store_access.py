@@ -15,6 +15,7 @@ from bot.installation import Installation, opened_installation
 from bot.mailbox import MailboxError
 from bot.settings import Settings
 from bot.store import StoreError
+from tts.errors import TtsError
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ async def open_store(settings: Settings, *, wait_s: float = WAIT_S) -> AsyncIter
             installation = await stack.enter_async_context(opened_installation(settings, wait_s=wait_s))
         except ValueError as error:
             raise click.ClickException("REDIS_URL is no address; write it as redis://HOST:PORT/0.") from error
-        except (MailboxError, StoreError) as error:
+        except (MailboxError, StoreError, TtsError) as error:
             raise click.ClickException(str(error)) from error
         try:
             yield installation

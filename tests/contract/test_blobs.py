@@ -4,12 +4,18 @@ import asyncio
 import hashlib
 import stat
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
+from fsspec.implementations.memory import MemoryFileSystem
 
 from tts.blobs import FolderBlobStore, MemoryBlobStore
+from tts.bucket import FsspecBlobStore, open_bucket
 from tts.contract import BlobStore
+from tts.errors import BlobLocked, EngineUnavailable
+from tts.sealing import FernetCipher, cipher_of
 
 
 class Clock:
@@ -25,10 +31,31 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["folder", "memory"])
+class Bucket(MemoryFileSystem):
+    """fsspec's memory file system, of its own and by our clock."""
+
+    cachable = False
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.store, self.pseudo_dirs, self._now = {}, [""], clock
+
+    def pipe_file(self, path: str, value: bytes, **options: object) -> None:
+        super().pipe_file(path, value, **options)
+        self.store[self._strip_protocol(path)].modified = datetime.fromtimestamp(self._now(), UTC)
+
+
+KEY, OTHER_KEY = (Fernet.generate_key().decode() for _ in range(2))
+
+
+@pytest.fixture(params=["folder", "memory", "bucket", "sealed folder", "sealed bucket"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> BlobStore:
-    if request.param == "folder":
-        return FolderBlobStore(tmp_path / "blobs", clock=clock)
+    _, sealed, kind = request.param.rpartition("sealed ")
+    cipher = FernetCipher([KEY]) if sealed else None
+    if kind == "folder":
+        return FolderBlobStore(tmp_path / "blobs", cipher=cipher, clock=clock)
+    if kind == "bucket":
+        return FsspecBlobStore(Bucket(clock), "/samples", cipher=cipher, clock=clock)
     return MemoryBlobStore(clock=clock)
 
 
@@ -141,3 +168,62 @@ async def test_what_an_interrupted_write_left_is_swept(tmp_path: Path, clock: Cl
 
     assert await store.sweep(older_than_s=50, keep=frozenset({blob_id})) == 0
     assert not await asyncio.to_thread(left.exists)
+
+
+async def stored_bytes(folder: Path) -> bytes:
+    (path,) = await asyncio.to_thread(files, folder)
+    return await asyncio.to_thread(path.read_bytes)
+
+
+async def test_with_a_key_nothing_lies_in_the_clear(tmp_path: Path) -> None:
+    await FolderBlobStore(tmp_path, cipher=FernetCipher([KEY])).put(b"somebody's voice")
+
+    assert b"voice" not in await stored_bytes(tmp_path)
+
+
+async def test_what_was_stored_before_there_was_a_key_is_still_found(tmp_path: Path) -> None:
+    blob_id = await FolderBlobStore(tmp_path).put(b"abc")
+
+    assert await FolderBlobStore(tmp_path, cipher=FernetCipher([KEY])).get(blob_id) == b"abc"
+
+
+async def test_a_key_in_rotation_opens_what_the_old_one_sealed(tmp_path: Path) -> None:
+    blob_id = await FolderBlobStore(tmp_path, cipher=FernetCipher([KEY])).put(b"abc")
+
+    assert await FolderBlobStore(tmp_path, cipher=FernetCipher([OTHER_KEY, KEY])).get(blob_id) == b"abc"
+
+
+@pytest.mark.parametrize("keys", [(), (OTHER_KEY,)])
+async def test_what_no_key_opens_is_told_with_the_setting(tmp_path: Path, keys: tuple[str, ...]) -> None:
+    blob_id = await FolderBlobStore(tmp_path, cipher=FernetCipher([KEY])).put(b"abc")
+
+    with pytest.raises(BlobLocked, match="SAMPLES_KEY"):
+        await FolderBlobStore(tmp_path, cipher=cipher_of(keys)).get(blob_id)
+
+
+async def test_bytes_that_changed_where_they_lie_are_gone(tmp_path: Path) -> None:
+    store = FolderBlobStore(tmp_path)
+    blob_id = await store.put(b"abc")
+    (path,) = await asyncio.to_thread(files, tmp_path)
+    await asyncio.to_thread(path.write_bytes, b"abd")
+
+    with pytest.raises(KeyError):
+        await store.get(blob_id)
+
+
+def test_a_key_that_is_none_is_refused_with_the_way_to_make_one() -> None:
+    with pytest.raises(EngineUnavailable, match="generate_key"):
+        FernetCipher(["secret"])
+
+
+async def test_a_bucket_is_opened_by_its_url() -> None:
+    store = open_bucket("memory://recado/samples")
+    blob_id = await store.put(b"abc")
+
+    assert await open_bucket("memory://recado/samples").get(blob_id) == b"abc"
+    await store.delete(blob_id)
+
+
+def test_a_place_fsspec_does_not_know_is_refused() -> None:
+    with pytest.raises(EngineUnavailable, match="nowhere://"):
+        open_bucket("nowhere://bucket")

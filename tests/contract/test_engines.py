@@ -1,16 +1,24 @@
 """One suite for every engine: what `tts.contract.Engine` promises, whoever keeps it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 import pytest
 
-from tts.contract import Engine, PcmAudio, SourceKind, Utterance, Voice, VoiceSource
+from tests.unit.tts.engines.speech_server import SpeechServer, running
+from tts.contract import CastingEngine, Engine, PcmAudio, PreparedSource, SourceKind, Utterance, Voice, VoiceSource
+from tts.engines.bark import BarkEngine
 from tts.engines.espeak import EspeakEngine
-from tts.engines.fake import FakeEngine
+from tts.engines.fake import FakeEngine, tone
 from tts.engines.kokoro import KokoroEngine
+from tts.engines.qwen3 import Checkpoints, Placement, Qwen3Choices, Qwen3Engine
+from tts.engines.remote import RemoteEngine
+from tts.engines.xtts import XttsEngine
 from tts.errors import TtsError
 from tts.languages import match_language
+from tts.speech_address import Dialect
 from tts.text import expected_duration_s
 
 SENTENCES = {
@@ -19,16 +27,45 @@ SENTENCES = {
 }
 
 
+def xtts(request: pytest.FixtureRequest) -> Engine:
+    """A random checkpoint speaks noise up to its cap, so the cap is what was expected."""
+    return XttsEngine(model=str(request.getfixturevalue("tiny_xtts")), device="cpu", cap_ratio=1.0)
+
+
+def qwen3(request: pytest.FixtureRequest) -> Engine:
+    """A random checkpoint that ends its takes with their text."""
+    base = request.getfixturevalue("tiny_qwen3") / "base"
+    return Qwen3Engine(Qwen3Choices(checkpoints=Checkpoints(base=str(base)), placement=Placement(device="cpu")))
+
+
+def bark(request: pytest.FixtureRequest) -> Engine:
+    """A random checkpoint speaks noise up to its cap, so the cap is what was expected."""
+    return BarkEngine(model=str(request.getfixturevalue("tiny_bark")), device="cpu", cap_ratio=1.0)
+
+
+def remote(request: pytest.FixtureRequest, dialect: Dialect) -> Engine:
+    """A real server of that dialect that speaks tones."""
+    server = SpeechServer(dialect=dialect)
+    stack = ExitStack()
+    stack.enter_context(running(server))
+    request.addfinalizer(stack.close)
+    return RemoteEngine([server.address])
+
+
 @pytest.fixture(
     scope="module",
     params=[
-        FakeEngine,
-        pytest.param(EspeakEngine, marks=pytest.mark.speech),
-        pytest.param(KokoroEngine, marks=pytest.mark.speech),
+        pytest.param(lambda _request: FakeEngine(), id="fake"),
+        pytest.param(lambda _request: EspeakEngine(), id="espeak", marks=pytest.mark.speech),
+        pytest.param(lambda _request: KokoroEngine(), id="kokoro", marks=pytest.mark.speech),
+        pytest.param(qwen3, id="qwen3"),
+        pytest.param(xtts, id="xtts"),
+        pytest.param(bark, id="bark"),
+        *(pytest.param(partial(remote, dialect=dialect), id=f"remote-{dialect}") for dialect in Dialect),
     ],
 )
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    engine: Engine = request.param()
+    engine: Engine = request.param(request)
     engine.load()
     yield engine
     engine.close()
@@ -36,12 +73,27 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 def voice(engine: Engine) -> Voice:
     name = engine.info.names[-1] if engine.info.names else "any"
-    return Voice(id="v", language="en", stand_in=(VoiceSource(kind=SourceKind.STYLE, ref=name),))
+    kinds = (SourceKind.STYLE, SourceKind.TIMBRE, SourceKind.SAMPLE)
+    kind = next(kind for kind in kinds if kind in engine.info.source_kinds)
+    return Voice(id="v", language="en", sources=(VoiceSource(kind=kind, ref=name),))
+
+
+def prepared(source: VoiceSource) -> PreparedSource:
+    return PreparedSource(source=source, audio=tone("la", seconds=3) if source.kind is SourceKind.SAMPLE else None)
 
 
 def utterance(engine: Engine, text: str, language: str = "en") -> Utterance:
-    expected_s = expected_duration_s(text, language)
-    return Utterance(text=text, language=language, voice=voice(engine), expected_s=expected_s)
+    spoken_by = voice(engine)
+    profile = None
+    if isinstance(engine, CastingEngine):
+        profile = engine.cast(spoken_by, [prepared(source) for source in spoken_by.sources])
+    return Utterance(
+        text=text,
+        language=language,
+        voice=spoken_by,
+        expected_s=expected_duration_s(text, language),
+        profile=profile,
+    )
 
 
 def spoken(results: Sequence[PcmAudio | TtsError]) -> list[PcmAudio]:

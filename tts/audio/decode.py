@@ -20,10 +20,11 @@ from tts.errors import AudioTooLong, BadAudio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeLimits:
-    """What a file may cost: bytes as they come, seconds as they unfold."""
+    """What a file may cost: bytes as they come, seconds and samples a second as they unfold."""
 
     max_bytes: int = 16_000_000
     max_duration_s: float = 600.0
+    max_sample_rate_hz: int = 192_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,8 @@ def _first_stream(container: av.container.InputContainer, name: str, limits: Dec
         for frame in frames:
             if resampler is None:
                 channels, rate = frame.layout.nb_channels, frame.sample_rate
+                if rate > limits.max_sample_rate_hz:
+                    raise BadAudio(f"the file has {rate} Hz; at most {limits.max_sample_rate_hz} Hz are read")
                 resampler = AudioResampler(format="fltp", layout=frame.layout, rate=rate)
             seconds += frame.samples / frame.sample_rate
             if seconds > limits.max_duration_s:

@@ -40,7 +40,12 @@ def level_speech(audio: PcmAudio, *, target_db: float = TARGET_DB, peak_db: floa
     if level <= FLOOR_DB:
         return audio
     gain = 10.0 ** (min(target_db - level, _MAX_GAIN_DB) / 20.0)
-    samples = audio.samples * np.float32(gain)
+    return hold_peaks(PcmAudio(samples=audio.samples * np.float32(gain), sample_rate_hz=audio.sample_rate_hz), peak_db)
+
+
+def hold_peaks(audio: PcmAudio, peak_db: float = PEAK_DB) -> PcmAudio:
+    """The audio with true peaks held at `peak_db` by a look-ahead limiter; samples may come in above full scale."""
+    samples = audio.samples
     ceiling = 10.0 ** (peak_db / 20.0)
     # Gain moves between the samples too, so a second, tiny pass takes what the first leaves over the ceiling.
     for _ in range(2):

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tts.contract import EngineInfo, PcmAudio, SourceKind, Utterance
-from tts.errors import BadText, EngineUnavailable, TtsError
+from tts.contract import EngineInfo, PcmAudio, PreparedSource, SourceKind, Utterance, Voice, VoiceProfile
+from tts.errors import BadText, BadVoice, EngineUnavailable, TtsError
+from tts.text import expected_duration_s
 
 SAMPLE_RATE_HZ = 24_000
 STYLES = ("low", "high")
@@ -89,6 +90,60 @@ class FakeEngine:
         if not utterance.text.strip():
             return BadText("nothing to say")
         return tone(utterance.text, seconds=utterance.expected_s)
+
+
+class FakeCastingEngine(FakeEngine):
+    """Speaks like FakeEngine, but only with a profile it cast itself; designs tones too.
+
+    `casts` and `designed` are what it was asked; `cast_raises` is raised by `cast`, `designs_as` is given by `design`
+    in place of a tone, one a call; while `cast_hold` is set and not released, `cast` hangs.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str = "large",
+        languages: frozenset[str] = frozenset(),
+        source_kinds: frozenset[SourceKind] = frozenset({SourceKind.SAMPLE, SourceKind.DESIGNED}),
+        designs: bool = True,
+        max_batch: int = 8,
+    ) -> None:
+        super().__init__(
+            name=name, languages=languages, source_kinds=source_kinds, designs=designs, max_batch=max_batch
+        )
+        self.casts: list[tuple[Voice, tuple[PreparedSource, ...]]] = []
+        self.cast_raises: BaseException | None = None
+        self.cast_hold: threading.Event | None = None
+        self.designed: list[tuple[str, str, int]] = []
+        self.designs_as: list[PcmAudio] = []
+
+    def cast(self, voice: Voice, sources: Sequence[PreparedSource]) -> VoiceProfile:
+        """A profile that names its sources, or what was ordered."""
+        self.casts.append((voice, tuple(sources)))
+        self.started.set()
+        if self.cast_hold is not None:
+            self.cast_hold.wait()
+        if self.cast_raises is not None:
+            raise self.cast_raises
+        data = " ".join(f"{source.source.ref}={source.source.weight:g}" for source in sources)
+        return VoiceProfile(
+            voice_id=voice.id,
+            voice_version=voice.version,
+            engine=self.info.name,
+            model=self.info.model,
+            data=data.encode(),
+        )
+
+    def design(self, prompt: str, *, text: str, language: str, seed: int) -> PcmAudio:
+        """A tone as long as the text, or what was ordered."""
+        self.designed.append((prompt, language, seed))
+        return self.designs_as.pop(0) if self.designs_as else tone(text, seconds=expected_duration_s(text, language))
+
+    def _one(self, utterance: Utterance) -> PcmAudio | TtsError:
+        profile = utterance.profile
+        if profile is None or (profile.engine, profile.voice_id) != (self.info.name, utterance.voice.id):
+            return BadVoice("an utterance without the profile of its voice")
+        return super()._one(utterance)
 
 
 def tone(text: str, *, seconds: float) -> PcmAudio:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +71,14 @@ def usable_sources(voice: Voice, info: EngineInfo) -> tuple[VoiceSource, ...] | 
     if voice.stand_in and _takes_all(voice.stand_in, info):
         return voice.stand_in
     return None
+
+
+def stand_in_only(voice: Voice) -> Voice:
+    """What may be spoken of a voice whose sources may not: its stand-in. Neither prompt nor recording is left in it.
+
+    Nothing is left of a voice that must resemble.
+    """
+    return replace(voice, sources=() if voice.must_resemble else voice.stand_in, stand_in=(), prompt="")
 
 
 def _takes_all(sources: Sequence[VoiceSource], info: EngineInfo) -> bool:

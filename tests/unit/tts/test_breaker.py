@@ -57,6 +57,13 @@ def test_a_trial_that_fails_opens_it_for_another_recovery_time() -> None:
     assert breaker.state(62) is BreakerState.HALF_OPEN
 
 
+def test_a_trial_that_found_no_room_may_be_repeated_at_once() -> None:
+    breaker = failed(0, 0, 0).asked(30).undecided()
+
+    assert breaker.state(31) is BreakerState.HALF_OPEN
+    assert breaker.allows(31)
+
+
 def test_a_trial_that_never_reported_back_does_not_block_for_ever() -> None:
     assert failed(0, 0, 0).asked(30).allows(60)
 

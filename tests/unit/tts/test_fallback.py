@@ -3,6 +3,7 @@ from dataclasses import replace
 from tts.breaker import BreakerState
 from tts.contract import EngineInfo, SourceKind, Voice, VoiceSource
 from tts.fallback import SKIPPED, Choice, EngineView, choose_engines
+from tts.voices.mix import stand_in_only
 
 SAMPLE = VoiceSource(kind=SourceKind.SAMPLE, ref="ab" * 32)
 STYLE = VoiceSource(kind=SourceKind.STYLE, ref="jm_kumo")
@@ -115,3 +116,18 @@ def test_every_engine_is_either_asked_or_skipped_with_a_reason() -> None:
 
     assert {*choice.candidates, *(attempt.engine for attempt in choice.skipped)} == {"large", "light"}
     assert all(attempt.reason and attempt.outcome == SKIPPED for attempt in choice.skipped)
+
+
+def test_an_engine_that_cannot_stand_in_for_a_barred_voice_is_told_the_bar() -> None:
+    choice = choose_engines(
+        stand_in_only(CLONED), "pt-BR", installed=("large", "light"), views=VIEWS, barred="the consent was withdrawn"
+    )
+
+    assert choice.candidates == ("light",)
+    assert reason(choice, "large") == "the consent was withdrawn"
+
+
+def test_a_barred_voice_is_not_designed_anew_from_its_prompt() -> None:
+    voice = stand_in_only(replace(CLONED, prompt="a warm voice", stand_in=()))
+
+    assert choose(voice).candidates == ()

@@ -29,7 +29,9 @@ def test_the_order_is_read_comma_separated(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_unknown_engine_is_refused_with_the_valid_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TTS_ENGINES", "kokoro,tacotron")
 
-    with pytest.raises(ValidationError, match="unknown engine tacotron; valid: qwen3, remote, xtts, kokoro, espeak"):
+    with pytest.raises(
+        ValidationError, match="unknown engine tacotron; valid: qwen3, remote, xtts, bark, kokoro, espeak"
+    ):
         settings()
 
 

@@ -6,10 +6,19 @@ import pytest
 
 from tts.batching import BatchPolicy, Device
 from tts.breaker import BreakerPolicy, BreakerState
+from tts.casting import Casting, MemoryMaterial, Origin
+from tts.checks.signal import SignalCheck
 from tts.contract import PcmAudio, Utterance, Voice
-from tts.engines.fake import FakeEngine
-from tts.errors import BadText, DeadlineExceeded, EngineFailed, EngineOverloaded, EngineUnavailable, TakeRejected
-from tts.gate import GateLimits
+from tts.engines.fake import FakeCastingEngine, FakeEngine
+from tts.errors import (
+    BadText,
+    BadVoice,
+    DeadlineExceeded,
+    EngineFailed,
+    EngineOverloaded,
+    EngineUnavailable,
+    TakeRejected,
+)
 from tts.slots import EngineSlot, EngineState
 
 VOICE = Voice(id="v", language="en")
@@ -38,7 +47,8 @@ class House:
             device=self.device,
             batching=BatchPolicy(max_batch=16, max_wait_s=0.0, deadline_s=deadline_s),
             breaker=BreakerPolicy(failures=2, window_s=60.0, recovery_s=30.0),
-            gate=GateLimits(),
+            gate=SignalCheck(),
+            casting=Casting(MemoryMaterial()),
             takes=takes,
             on_hung=lambda name, _suspects: self.hung.append(name),
             on_batch=lambda _stats: None,
@@ -163,7 +173,10 @@ async def test_a_text_that_cannot_be_spoken_is_not_tried_again(house: House) -> 
 
 
 async def failing(house: House, error: Exception) -> EngineSlot:
-    engine = FakeEngine()
+    return await failing_with(house, FakeEngine(), error)
+
+
+async def failing_with(house: House, engine: FakeEngine, error: Exception) -> EngineSlot:
     engine.raises = error
     slot = await house.slot(engine, takes=1)
     for _ in range(2):
@@ -182,6 +195,17 @@ async def test_failures_open_the_breaker_until_a_trial_succeeds(house: House) ->
     await slot.render([utterance()])
 
     assert slot.status.breaker is BreakerState.CLOSED
+
+
+async def test_a_trial_that_finds_no_room_leaves_the_next_note_its_trial(house: House) -> None:
+    engine = FakeEngine()
+    slot = await failing_with(house, engine, EngineFailed("x"))
+    house.now_s += 30
+    engine.raises = EngineOverloaded("x", retry_after_s=1)
+    with pytest.raises(EngineOverloaded):
+        await slot.render([utterance()])
+
+    assert slot.view.allowed
 
 
 @pytest.mark.parametrize("error", [BadText("x"), TakeRejected("x"), EngineOverloaded("x", retry_after_s=1)])
@@ -219,3 +243,117 @@ async def test_closing_frees_the_model(house: House) -> None:
     await slot.close()
 
     assert not engine.loaded
+
+
+PROMPTED = Voice(id="p", language="en", prompt="a warm voice")
+
+
+def prompted(text: str = "hello") -> Utterance:
+    return Utterance(text=text, language="en", voice=PROMPTED, expected_s=0.5)
+
+
+async def test_every_segment_carries_the_profile_its_engine_cast(house: House) -> None:
+    engine = FakeCastingEngine()
+
+    await (await house.slot(engine)).render([prompted("a"), prompted("b")])
+
+    profiles = [utterance.profile for batch in engine.batches for utterance in batch]
+    assert [profile.voice_id for profile in profiles if profile] == ["p", "p"]
+    assert len(engine.casts) == 1
+
+
+async def test_a_second_note_finds_the_profile(house: House) -> None:
+    slot = await house.slot(FakeCastingEngine())
+
+    assert [(await slot.render([prompted()])).profile for _ in range(2)] == [Origin.MADE, Origin.MEMORY]
+
+
+async def test_an_engine_that_casts_nothing_needs_no_profile(house: House) -> None:
+    engine = FakeEngine()
+
+    assert (await (await house.slot(engine)).render([utterance()])).profile == ""
+    assert engine.batches[0][0].profile is None
+
+
+async def test_a_rendering_tells_how_many_were_spoken_together(house: House) -> None:
+    slot = await house.slot(FakeEngine())
+
+    assert (await slot.render([utterance("a"), utterance("b"), utterance("c")])).batch_size == 3
+
+
+async def test_engines_that_fail_to_cast_open_the_breaker(house: House) -> None:
+    engine = FakeCastingEngine()
+    engine.cast_raises = EngineFailed("x")
+    slot = await house.slot(engine)
+    for _ in range(2):
+        with pytest.raises(EngineFailed):
+            await slot.render([prompted()])
+
+    assert not slot.view.allowed
+
+
+async def test_a_voice_that_cannot_be_cast_is_not_the_engines_fault(house: House) -> None:
+    engine = FakeCastingEngine()
+    engine.cast_raises = BadVoice("x")
+    slot = await house.slot(engine)
+    for _ in range(3):
+        with pytest.raises(BadVoice):
+            await slot.render([prompted()])
+
+    assert slot.view.allowed
+
+
+async def test_foreign_errors_while_casting_are_the_engines_failure(house: House) -> None:
+    engine = FakeCastingEngine()
+    engine.cast_raises = ValueError("from a model")
+
+    with pytest.raises(EngineFailed, match="ValueError"):
+        await (await house.slot(engine)).render([prompted()])
+
+
+async def test_an_engine_that_hangs_while_casting_counts_as_hung(house: House) -> None:
+    engine = FakeCastingEngine()
+    engine.cast_hold = threading.Event()
+    slot = await house.slot(engine, deadline_s=0.05)
+
+    with pytest.raises(DeadlineExceeded):
+        await slot.render([prompted()])
+    engine.cast_hold.set()
+
+    assert slot.status.state is EngineState.HUNG
+    assert house.hung == ["large"]
+
+
+async def test_a_designed_clip_says_its_transcript(house: House) -> None:
+    engine = FakeCastingEngine()
+
+    clip = await (await house.slot(engine)).design("warm", language="pt-PT", seed=3)
+
+    assert engine.designed == [("warm", "pt-BR", 3)]
+    assert clip.transcript.startswith("Oi")
+    assert clip.audio.duration_s > 5
+
+
+async def test_a_clip_the_gate_refuses_is_designed_again_with_the_next_seed(house: House) -> None:
+    engine = FakeCastingEngine()
+    engine.designs_as = [SILENT]
+
+    await (await house.slot(engine)).design("warm", language="en", seed=3)
+
+    assert [seed for *_, seed in engine.designed] == [3, 4]
+
+
+async def test_no_clip_is_better_than_a_bad_one(house: House) -> None:
+    engine = FakeCastingEngine()
+    engine.designs_as = [SILENT, SILENT]
+
+    with pytest.raises(TakeRejected, match="silent"):
+        await (await house.slot(engine)).design("warm", language="en", seed=0)
+
+
+async def test_an_engine_without_that_gift_designs_nothing(house: House) -> None:
+    slot = await house.slot(FakeEngine())
+
+    assert not slot.designs
+    with pytest.raises(EngineUnavailable):
+        await slot.design("warm", language="en", seed=0)

@@ -1,7 +1,9 @@
 import asyncio
+import hashlib
 import threading
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,14 +12,19 @@ from tts.audio.opus import AudioFormat, OpusChoices
 from tts.audio.voice_note import validate_voice_note
 from tts.batching import BatchPolicy, Device
 from tts.breaker import BreakerPolicy
+from tts.casting import Casting, MemoryMaterial
+from tts.checks.signal import SignalCheck
 from tts.contract import Attempt, SourceKind, Utterance, Voice, VoiceSource
-from tts.engines.fake import FakeEngine
-from tts.errors import BadText, DeadlineExceeded, EngineFailed, NoVoice
-from tts.gate import GateLimits
+from tts.engines.fake import FakeCastingEngine, FakeEngine, tone
+from tts.errors import BadText, BadVoice, DeadlineExceeded, EngineFailed, EngineOverloaded, NoVoice
 from tts.settings import TtsSettings
 from tts.slots import EngineSlot, EngineState, EngineStatus
 from tts.speaker import Speaker, build_speaker
+from tts.voices.consent import Consent
+from tts.voices.samples import StoredSample, encode_sample
 
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+CONSENT = Consent(speaker="Ana", by="Ana", statement="yes", given_at=LONG_AGO)
 LOW = VoiceSource(kind=SourceKind.STYLE, ref="low")
 SAMPLE = VoiceSource(kind=SourceKind.SAMPLE, ref="ab" * 32)
 VOICE = Voice(id="nina", language="pt-BR", sources=(SAMPLE,), stand_in=(LOW,), version=3)
@@ -32,14 +39,15 @@ async def _no_sleep(_seconds: float) -> None:
 AT_ONCE = BatchPolicy(max_batch=16, max_wait_s=0.0, deadline_s=60.0)
 
 
-def slot(engine: FakeEngine, device: Device, batching: BatchPolicy) -> EngineSlot:
+def slot(engine: FakeEngine, device: Device, batching: BatchPolicy, casting: Casting) -> EngineSlot:
     return EngineSlot(
         engine.info.name,
         engine,
         device=device,
         batching=batching,
         breaker=BreakerPolicy(),
-        gate=GateLimits(),
+        gate=SignalCheck(),
+        casting=casting,
         takes=1,
         on_hung=lambda _name, _suspects: None,
         on_batch=lambda _stats: None,
@@ -51,11 +59,25 @@ class House:
     """A speaker over a large fake engine that clones and a light one that only has styles."""
 
     def __init__(self, batching: BatchPolicy = AT_ONCE) -> None:
-        self.large = FakeEngine(name="large", source_kinds=frozenset({SourceKind.SAMPLE}))
+        self.large = FakeCastingEngine()
         self.light = FakeEngine(name="light")
+        self.material = MemoryMaterial()
+        self.consent(CONSENT)
+        self.material.files[SAMPLE.ref] = encode_sample(tone("sample", seconds=4.0))
+        casting = Casting(self.material)
         devices = [Device("gpu"), Device("cpu")]
-        slots = [slot(self.large, devices[0], batching), slot(self.light, devices[1], batching)]
-        self.speaker = Speaker(slots, devices=devices, opus=OpusChoices())
+        slots = [slot(self.large, devices[0], batching, casting), slot(self.light, devices[1], batching, casting)]
+        self.speaker = Speaker(slots, devices=devices, opus=OpusChoices(), casting=casting)
+
+    def consent(self, consent: Consent | None) -> None:
+        self.material.samples[SAMPLE.ref] = StoredSample(
+            id=SAMPLE.ref,
+            kind=SourceKind.SAMPLE,
+            language="pt-BR",
+            added_at=LONG_AGO,
+            transcript="oi",
+            consent=consent,
+        )
 
 
 @pytest.fixture
@@ -214,3 +236,120 @@ async def test_an_installations_engines_stand_in_its_order(monkeypatch: pytest.M
         ("qwen3", EngineState.NOT_CONFIGURED), ("espeak", EngineState.WAITING), ("kokoro", EngineState.WAITING),
     ]  # fmt: skip
     await speaker.close()
+
+
+WITHDRAWN = replace(CONSENT, withdrawn_at=LONG_AGO)
+
+
+@pytest.mark.parametrize("consent", [None, WITHDRAWN, replace(CONSENT, expires_at=LONG_AGO)])
+async def test_without_consent_the_stand_in_speaks_and_the_reason_is_told(
+    house: House, consent: Consent | None
+) -> None:
+    house.consent(consent)
+
+    note = await house.speaker.speak(TEXT, VOICE)
+
+    assert told(note.attempts) == [("large", "skipped"), ("light", "ok")]
+    assert "consent" in note.attempts[0].reason
+    assert house.large.batches == house.large.casts == []
+
+
+async def test_without_consent_and_stand_in_there_is_no_voice(house: House) -> None:
+    house.consent(WITHDRAWN)
+
+    with pytest.raises(NoVoice) as caught:
+        await house.speaker.speak(TEXT, replace(VOICE, stand_in=(), prompt="a warm voice"))
+
+    assert all("withdrawn" in attempt.reason for attempt in caught.value.attempts)
+    assert house.large.batches == house.light.batches == []
+
+
+async def test_an_engine_that_stands_in_never_learns_of_the_sample(house: House) -> None:
+    house.consent(WITHDRAWN)
+
+    await house.speaker.speak(TEXT, VOICE)
+
+    (utterance,) = house.light.batches[0]
+    assert utterance.voice.sources == (LOW,)
+    assert (utterance.voice.id, utterance.voice.prompt) == ("nina", "")
+
+
+async def test_a_consent_withdrawn_between_two_notes_is_heeded_by_the_second(house: House) -> None:
+    assert (await house.speaker.speak(TEXT, VOICE)).engine == "large"
+    house.consent(WITHDRAWN)
+
+    assert (await house.speaker.speak(TEXT, VOICE)).engine == "light"
+
+
+@pytest.mark.parametrize(
+    "error", [EngineOverloaded("out of memory", retry_after_s=1), BadVoice("x"), EngineFailed("x")]
+)
+async def test_what_cannot_be_cast_is_spoken_by_the_next_engine(house: House, error: Exception) -> None:
+    house.large.cast_raises = error
+
+    note = await house.speaker.speak(TEXT, VOICE)
+
+    assert told(note.attempts) == [("large", type(error).__name__), ("light", "ok")]
+
+
+async def test_a_gpu_without_room_for_one_segment_leaves_the_note_to_the_next_engine(house: House) -> None:
+    house.large.raises = EngineOverloaded("out of memory", retry_after_s=1)
+
+    note = await house.speaker.speak(LONG_TEXT, VOICE)
+
+    assert told(note.attempts) == [("large", "EngineOverloaded"), ("light", "ok")]
+    assert min(len(batch) for batch in house.large.batches) == 1
+
+
+async def test_a_note_tells_what_it_was_made_of_and_nobodys_words(house: House) -> None:
+    voice = replace(VOICE, prompt="a warm voice")
+
+    making = [(await house.speaker.speak(LONG_TEXT, voice)).making for _ in range(2)]
+
+    assert [one.profile for one in making] == ["made", "memory"]
+    assert making[0].sample_count == 1
+    assert making[0].batch_size > 1
+    assert making[0].prompt_mark == hashlib.sha256(b"a warm voice").hexdigest()[:12]
+
+
+async def test_a_stand_in_is_made_of_no_sample(house: House) -> None:
+    house.large.raises = EngineFailed("x")
+    house.consent(WITHDRAWN)
+
+    assert (await house.speaker.speak(TEXT, VOICE)).making.sample_count == 0
+
+
+async def test_a_prepared_voice_is_not_cast_in_its_first_turn(house: House) -> None:
+    await house.speaker.prepare(VOICE)
+
+    assert (await house.speaker.speak(TEXT, VOICE)).making.profile == "memory"
+
+
+async def test_a_voice_that_cannot_be_prepared_breaks_nothing(house: House) -> None:
+    house.large.cast_raises = EngineFailed("x")
+
+    await house.speaker.prepare(VOICE)
+
+    assert house.light.batches == []
+
+
+async def test_a_voice_is_designed_by_the_engine_that_can(house: House) -> None:
+    clip = await house.speaker.design("a warm voice", language="en", seed=5)
+
+    assert (clip.engine, clip.model) == ("large", "tone")
+    assert house.large.designed == [("a warm voice", "en", 5)]
+
+
+async def test_a_voice_without_a_prompt_is_designed_from_the_usual_one(house: House) -> None:
+    await house.speaker.design("", language="en")
+
+    assert "friendly" in house.large.designed[0][0]
+
+
+async def test_where_no_engine_designs_each_says_why() -> None:
+    house = House()
+
+    with pytest.raises(NoVoice) as caught:
+        await house.speaker.design("a warm voice", language="en")
+
+    assert [attempt.engine for attempt in caught.value.attempts] == ["large", "light"]

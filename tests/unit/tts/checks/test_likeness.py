@@ -1,0 +1,128 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tts.casting import MemoryMaterial
+from tts.checks.likeness import LikenessCheck
+from tts.checks.words import _wav
+from tts.contract import PcmAudio, SourceKind, Utterance, Voice, VoiceProfile, VoiceSource
+from tts.engines.fake import tone
+from tts.errors import EngineUnavailable
+
+LOUD, FAINT = tone("a", seconds=3.0), tone("a", seconds=3.0)
+FAINT = PcmAudio(samples=FAINT.samples * np.float32(0.1), sample_rate_hz=FAINT.sample_rate_hz)
+SAMPLE = VoiceSource(kind=SourceKind.SAMPLE, ref="s1")
+STYLE = VoiceSource(kind=SourceKind.STYLE, ref="low")
+PROFILE = VoiceProfile(voice_id="v", voice_version=1, engine="fake", model="tone", data=b"")
+
+
+class ByLoudness:
+    """Takes loud and faint for two speakers."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def embed(self, audio: PcmAudio) -> NDArray[np.float32]:
+        self.asked += 1
+        return np.array([1, 0] if np.abs(audio.samples).max() > 0.1 else [0, 1], np.float32)
+
+
+class Missing:
+    async def embed(self, _audio: PcmAudio) -> NDArray[np.float32]:
+        raise EngineUnavailable("not installed")
+
+
+def material() -> MemoryMaterial:
+    kept = MemoryMaterial()
+    kept.files = {"s1": _wav(LOUD), "s2": _wav(FAINT)}
+    return kept
+
+
+def check(encoder: Any = None, **choices: Any) -> LikenessCheck:
+    return LikenessCheck(material(), encoder=encoder, min_similarity=0.7, **choices)
+
+
+def utterance(profile: VoiceProfile | None = None, **voice: Any) -> Utterance:
+    spoken_by = Voice(id="v", language="en", **{"sources": (SAMPLE,)} | voice)
+    return Utterance(text="hello", language="en", voice=spoken_by, expected_s=3.0, profile=profile)
+
+
+async def test_a_take_that_sounds_like_the_sample_passes_with_its_score() -> None:
+    verdict = await check(ByLoudness()).judge(LOUD, utterance())
+
+    assert verdict.passed
+    assert verdict.scores == (("similarity", pytest.approx(1.0)),)
+
+
+async def test_a_stranger_is_refused_with_the_score() -> None:
+    verdict = await check(ByLoudness()).judge(FAINT, utterance())
+
+    assert verdict.reasons == ("likeness: similarity 0.00 to the voice's own recordings",)
+    assert verdict.scores == (("similarity", 0.0),)
+
+
+async def test_the_reference_is_the_weighted_mix_of_the_recordings() -> None:
+    loud = VoiceSource(kind=SourceKind.SAMPLE, ref="s1", weight=3.0)
+    faint = VoiceSource(kind=SourceKind.DESIGNED, ref="s2")
+
+    verdict = await check(ByLoudness()).judge(LOUD, utterance(sources=(loud, faint)))
+
+    assert dict(verdict.scores)["similarity"] == pytest.approx(3 / np.hypot(3, 1))
+
+
+async def test_recordings_are_embedded_once_an_hour() -> None:
+    encoder, now_s = ByLoudness(), 0.0
+    asked = check(encoder, clock=lambda: now_s)
+
+    await asked.judge(LOUD, utterance())
+    await asked.judge(LOUD, utterance())
+    assert encoder.asked == 3
+    now_s = 3601.0
+    await asked.judge(LOUD, utterance())
+    assert encoder.asked == 5
+
+
+async def test_a_changed_mix_has_a_reference_of_its_own() -> None:
+    asked = check(ByLoudness())
+    await asked.judge(LOUD, utterance())
+
+    verdict = await asked.judge(LOUD, utterance(sources=(VoiceSource(kind=SourceKind.SAMPLE, ref="s2"),)))
+
+    assert not verdict.passed
+
+
+@pytest.mark.parametrize(
+    ("take", "voice"),
+    [
+        (FAINT, {"sources": (STYLE,)}),
+        (FAINT, {"sources": (VoiceSource(kind=SourceKind.SAMPLE, ref="gone"),)}),
+        (tone("a", seconds=1.0), {}),
+    ],
+)
+async def test_what_cannot_be_compared_is_not_judged(take: PcmAudio, voice: dict[str, Any]) -> None:
+    verdict = await check(ByLoudness()).judge(take, utterance(**voice))
+
+    assert verdict.passed
+    assert verdict.scores == ()
+
+
+async def test_switched_off_it_judges_only_voices_that_must_resemble() -> None:
+    asked = check(ByLoudness(), always=False)
+
+    assert (await asked.judge(FAINT, utterance())).passed
+    assert not (await asked.judge(FAINT, utterance(must_resemble=True))).passed
+
+
+@pytest.mark.parametrize("encoder", [None, Missing()])
+async def test_a_voice_that_must_resemble_is_spoken_by_no_stand_in_that_nobody_can_judge(encoder: Any) -> None:
+    asked = check(encoder)
+
+    assert not (await asked.judge(LOUD, utterance(must_resemble=True))).passed
+    assert (await asked.judge(LOUD, utterance(must_resemble=True, profile=PROFILE))).passed
+    assert (await asked.judge(LOUD, utterance())).passed
+
+
+async def test_a_voice_made_of_names_is_itself_where_it_is_spoken_by_name() -> None:
+    assert (await check().judge(LOUD, utterance(must_resemble=True, sources=(STYLE,)))).passed

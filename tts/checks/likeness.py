@@ -1,0 +1,126 @@
+"""Whether a take sounds like the voice it is to be: its embedding against that of the voice's own recordings.
+
+Must not know engines. The encoder is none of theirs, so that no engine is judged by what it was made with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from tts.audio.decode import decode
+from tts.casting import RECORDED, Material, fingerprint
+from tts.contract import PcmAudio, SourceKind, Utterance, Voice
+from tts.errors import BadAudio, EngineUnavailable
+from tts.gate import Verdict
+from tts.voices.mix import blend, normalised
+
+_log = structlog.get_logger()
+
+SHORTEST_S = 1.6  # one window of the encoder
+_KEPT = 100
+_KEPT_S = 3600.0
+_REFERENCE_S = 20.0
+
+
+class SpeakerEncoder(Protocol):
+    """Makes a vector of a voice; the cosine of two tells how alike they are."""
+
+    async def embed(self, audio: PcmAudio) -> NDArray[np.float32]:
+        """The voice as a vector of norm 1. Raises EngineUnavailable."""
+        ...
+
+
+class LikenessCheck:
+    """Scores `similarity`, a cosine, wherever a voice has recordings (samples, designed clips) to be compared with.
+
+    `min_similarity` is the lowest accepted one. Without `always`, only voices that must resemble are judged. Where that
+    cannot be told (no `encoder`, no recordings, under 1.6 s), those are accepted from an engine that was given a
+    profile of them, and from no stand-in.
+    """
+
+    def __init__(
+        self,
+        material: Material,
+        *,
+        encoder: SpeakerEncoder | None,
+        min_similarity: float,
+        always: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._material = material
+        self._encoder = encoder
+        self._min_similarity = min_similarity
+        self._always = always
+        self._clock = clock
+        self._references: OrderedDict[tuple[str, str], tuple[NDArray[np.float32], float]] = OrderedDict()
+
+    async def judge(self, audio: PcmAudio, utterance: Utterance) -> Verdict:
+        """Refused when the take is less alike than it must be."""
+        voice = utterance.voice
+        if not (self._always or voice.must_resemble):
+            return Verdict()
+        try:
+            similarity = await self._similarity(audio, voice)
+        except EngineUnavailable as error:
+            _log.warning("gate.likeness_unknown", reason=str(error))
+            similarity = None
+        if similarity is None:
+            stranger = voice.must_resemble and utterance.profile is None and not _made_of_names(voice)
+            return Verdict(reasons=("likeness: nothing here can tell whether it is the voice",) if stranger else ())
+        reasons: tuple[str, ...] = ()
+        if similarity < self._min_similarity:
+            reasons = (f"likeness: similarity {similarity:.2f} to the voice's own recordings",)
+        return Verdict(reasons=reasons, scores=(("similarity", similarity),))
+
+    async def _similarity(self, audio: PcmAudio, voice: Voice) -> float | None:
+        if self._encoder is None or audio.duration_s < SHORTEST_S:
+            return None
+        reference = await self._reference(self._encoder, voice)
+        if reference is None:
+            return None
+        return float(np.dot(await self._encoder.embed(audio), reference))
+
+    async def _reference(self, encoder: SpeakerEncoder, voice: Voice) -> NDArray[np.float32] | None:
+        """The embeddings of the voice's recordings, weighted; kept for an hour. None without recordings."""
+        recorded = [source for source in voice.sources if source.kind in RECORDED and source.weight > 0]
+        if not recorded:
+            return None
+        key = (voice.id, fingerprint(voice, recorded))
+        known, until_s = self._references.get(key, (None, 0.0))
+        if known is not None and self._clock() < until_s:
+            self._references.move_to_end(key)
+            return known
+        parts = []
+        for source, weight in normalised(recorded):
+            try:
+                audio = await asyncio.to_thread(_opening, await self._material.audio(source.ref))
+            except (KeyError, BadAudio):
+                _log.warning("gate.recording_missing", voice=voice.id)
+                return None
+            parts.append((await encoder.embed(audio), weight))
+        mixed = blend(parts)
+        reference: NDArray[np.float32] = mixed / np.linalg.norm(mixed)
+        self._references[key] = (reference, self._clock() + _KEPT_S)
+        while len(self._references) > _KEPT:
+            self._references.popitem(last=False)
+        return reference
+
+
+def _made_of_names(voice: Voice) -> bool:
+    """Whether the voice is what engines call by name, so that speaking by name is speaking in it."""
+    return bool(voice.sources) and all(source.kind in (SourceKind.STYLE, SourceKind.TIMBRE) for source in voice.sources)
+
+
+def _opening(data: bytes) -> PcmAudio:
+    audio = decode(data).audio
+    return PcmAudio(
+        samples=audio.samples[: round(_REFERENCE_S * audio.sample_rate_hz)], sample_rate_hz=audio.sample_rate_hz
+    )

@@ -1,0 +1,264 @@
+"""Qwen3-TTS as an engine: which model speaks, casts or designs, and what is refused. Must not know other engines.
+
+Clones and blends are spoken by the Base model, timbres by CustomVoice; VoiceDesign makes a reference clip when a voice
+is created, never while somebody waits for a turn. Apache-2.0, code and weights.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tts.contract import EngineInfo, PcmAudio, PreparedSource, SourceKind, Utterance, Voice, VoiceProfile, VoiceSource
+from tts.engines.qwen3.casting import Facts, cast_clone, cast_timbre, weighted
+from tts.engines.qwen3.models import (
+    SETTING,
+    Checkpoints,
+    Kind,
+    Line,
+    LoadedModel,
+    Placement,
+    free_device_memory,
+    load_model,
+    model_name,
+)
+from tts.engines.qwen3.profile import Clone, Timbre, pack, unpack
+from tts.engines.qwen3.prompts import (
+    LANGUAGES,
+    SAMPLE_RATE_HZ,
+    TIMBRES,
+    language_name,
+    most_frames,
+    speakable,
+    without_special,
+)
+from tts.engines.qwen3.takes import Order, speak, with_room
+from tts.errors import BadVoice, EngineUnavailable, TakeRejected, TtsError
+from tts.text import expected_duration_s
+from tts.voices.design import DESIGN_PROMPT_DEFAULT, design_text
+
+_NAME = "qwen3"
+_DESIGN_KEPT_S = 600.0
+_DESIGN_TAKES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Qwen3Choices:
+    """How this installation runs Qwen3-TTS.
+
+    A take longer than `runaway_factor` times its expected length and a second is rejected. Sources at least
+    `same_speaker` alike (cosine) count as one person, whose reference is continued where `icl` allows it. `greedy`
+    takes the likeliest code always: for tests of batches.
+    """
+
+    checkpoints: Checkpoints
+    placement: Placement = field(default_factory=Placement)
+    prompt_default: str = DESIGN_PROMPT_DEFAULT
+    max_batch: int = 16
+    runaway_factor: float = 2.5
+    same_speaker: float = 0.85
+    icl: bool = True
+    greedy: bool = False
+
+
+class Qwen3Engine:
+    """Designs, casts and speaks; a batch may mix voices, languages and prompts with and without a reference.
+
+    `clock` counts seconds for the design model, which leaves memory ten minutes after its last use.
+    """
+
+    def __init__(self, choices: Qwen3Choices, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._choices = choices
+        self._clock = clock
+        self._models: dict[Kind, LoadedModel] = {}
+        self._designed_at_s = 0.0
+
+    @property
+    def info(self) -> EngineInfo:
+        """Capabilities; before `load` those of the published checkpoints."""
+        has = self._choices.checkpoints
+        speaking = [has.of(kind) for kind in (Kind.BASE, Kind.CUSTOM)]
+        custom = self._models.get(Kind.CUSTOM)
+        kinds = {SourceKind.SAMPLE, SourceKind.DESIGNED} if has.base else set()
+        return EngineInfo(
+            name=_NAME,
+            model=" + ".join(model_name(checkpoint) for checkpoint in speaking if checkpoint) or "none",
+            licence="Apache-2.0",
+            languages=self._languages(),
+            sample_rate_hz=SAMPLE_RATE_HZ,
+            max_batch=self._choices.max_batch,
+            source_kinds=frozenset(kinds | {SourceKind.TIMBRE} if has.custom else kinds),
+            designs=bool(has.base and has.design),
+            names=(custom.timbres if custom else TIMBRES) if has.custom else (),
+        )
+
+    def load(self) -> None:
+        """Bring the models that speak into memory and speak a syllable with each. Raises EngineUnavailable."""
+        wanted = [kind for kind in (Kind.BASE, Kind.CUSTOM) if self._choices.checkpoints.of(kind)]
+        if not wanted:
+            raise EngineUnavailable(f"no Qwen3-TTS model speaks: set {SETTING[Kind.BASE]} or QWEN3_SIZE")
+        try:
+            for kind in wanted:
+                self._model(kind)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Free all models and the device's memory."""
+        self._models.clear()
+        free_device_memory()
+
+    def synthesize(self, batch: Sequence[Utterance]) -> list[PcmAudio | TtsError]:
+        """One `(samples,)` float32 at 24 kHz per utterance in order, or what was wrong with it."""
+        if not self._loaded:
+            raise EngineUnavailable("Qwen3-TTS is not loaded")
+        self._release_design(idle_s=_DESIGN_KEPT_S)
+        results: dict[int, PcmAudio | TtsError] = {}
+        orders: dict[Kind, list[tuple[int, Order]]] = {}
+        for place, utterance in enumerate(batch):
+            try:
+                kind, order = self._order(utterance)
+            except TtsError as error:
+                results[place] = error
+            else:
+                orders.setdefault(kind, []).append((place, order))
+        for kind, placed in orders.items():
+            takes = speak(self._models[kind], [order for _, order in placed], make_room=self._make_room)
+            results.update(zip((place for place, _ in placed), takes, strict=True))
+        return [results[place] for place in range(len(batch))]
+
+    def cast(self, voice: Voice, sources: Sequence[PreparedSource]) -> VoiceProfile:
+        """The profile of a voice: a timbre's name, or the blend of samples and designed clips.
+
+        Without sources a clip is designed from the prompt first. Raises BadVoice, BadAudio, and what `design` raises.
+        """
+        if not self._loaded:
+            raise EngineUnavailable("Qwen3-TTS is not loaded")
+        parts = weighted(sources or [self._designed(voice)])
+        facts: Facts = ()
+        made: Clone | Timbre
+        if any(prepared.source.kind is SourceKind.TIMBRE for prepared, _ in parts):
+            made = cast_timbre(self._speaking(Kind.CUSTOM), parts)
+        elif all(prepared.source.kind in (SourceKind.SAMPLE, SourceKind.DESIGNED) for prepared, _ in parts):
+            base, choices = self._speaking(Kind.BASE), self._choices
+            made, facts = with_room(
+                lambda: cast_clone(base, parts, same_speaker=choices.same_speaker, icl=choices.icl),
+                make_room=self._make_room,
+            )
+        else:
+            raise BadVoice("Qwen3-TTS makes no voice of a style; it takes samples, designed clips and its timbres")
+        return VoiceProfile(
+            voice_id=voice.id,
+            voice_version=voice.version,
+            engine=_NAME,
+            model=self.info.model,
+            data=pack(made),
+            facts=facts,
+        )
+
+    def design(self, prompt: str, *, text: str, language: str, seed: int) -> PcmAudio:
+        """A clip that says `text` in the voice of the prompt, or of the default prompt when it is blank.
+
+        The design model is loaded for it, which takes seconds. Raises EngineUnavailable without one, TakeRejected when
+        the take does not stop: another seed may.
+        """
+        if not self._choices.checkpoints.design:
+            raise EngineUnavailable(f"no model designs voices here: set {SETTING[Kind.DESIGN]}")
+        model = self._model(Kind.DESIGN)
+        self._designed_at_s = self._clock()
+        expected_s = expected_duration_s(text, language)
+        line = Line(
+            text=speakable(text, model.special),
+            language=language_name(language, model.languages),
+            voice="",
+            instruct=without_special(prompt, model.special) or self._choices.prompt_default,
+        )
+        (take,) = speak(model, [self._ordered(line, expected_s=expected_s, seed=seed)])
+        if isinstance(take, TtsError):
+            raise take
+        return take
+
+    # -- models ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _loaded(self) -> bool:
+        return any(kind in self._models for kind in (Kind.BASE, Kind.CUSTOM))
+
+    def _languages(self) -> frozenset[str]:
+        known = [self._models[kind].languages for kind in (Kind.BASE, Kind.CUSTOM) if kind in self._models]
+        return frozenset.intersection(frozenset(LANGUAGES), *known)
+
+    def _model(self, kind: Kind) -> LoadedModel:
+        """The model, loaded and warm. Raises EngineUnavailable."""
+        if kind not in self._models:
+            checkpoint = self._choices.checkpoints.of(kind)
+            if checkpoint is None:
+                raise EngineUnavailable(f"{SETTING[kind]} is not set")
+            model = load_model(checkpoint, kind, self._choices.placement, greedy=self._choices.greedy)
+            with_room(model.warm)
+            self._models[kind] = model
+        return self._models[kind]
+
+    def _speaking(self, kind: Kind) -> LoadedModel:
+        if kind not in self._models:
+            raise BadVoice(f"this voice needs a model that is not configured: set {SETTING[kind]}")
+        return self._models[kind]
+
+    def _release_design(self, *, idle_s: float) -> None:
+        if Kind.DESIGN in self._models and self._clock() - self._designed_at_s >= idle_s:
+            del self._models[Kind.DESIGN]
+            free_device_memory()
+
+    def _designed(self, voice: Voice) -> PreparedSource:
+        """A clip of a voice that is a prompt alone; its seed follows from the voice, so it comes out the same again."""
+        text, language = design_text(voice.language)
+        first = voice.seed if voice.seed is not None else zlib.crc32(voice.id.encode())
+        for take in range(_DESIGN_TAKES):
+            try:
+                audio = self.design(voice.prompt, text=text, language=language, seed=first + take)
+            except TakeRejected:
+                if take + 1 == _DESIGN_TAKES:
+                    raise
+            else:
+                return PreparedSource(
+                    source=VoiceSource(kind=SourceKind.DESIGNED, ref="prompt"), audio=audio, transcript=text
+                )
+        raise AssertionError("every take returns or raises")
+
+    # -- speaking -------------------------------------------------------------------------------------------------
+
+    def _order(self, utterance: Utterance) -> tuple[Kind, Order]:
+        """Who speaks it, and how. Raises BadText, BadVoice."""
+        if utterance.profile is None:
+            raise BadVoice("the voice has not been cast for Qwen3-TTS")
+        if utterance.profile.engine != _NAME:
+            raise BadVoice(f"the profile was made by {utterance.profile.engine}: cast the voice for {_NAME}")
+        profile = unpack(utterance.profile.data)
+        kind = Kind.CUSTOM if isinstance(profile, Timbre) else Kind.BASE
+        model = self._speaking(kind)
+        if profile.model != model.name:
+            raise BadVoice(f"the profile was made with {profile.model}, this is {model.name}: cast the voice again")
+        if isinstance(profile, Clone) and profile.embedding.shape != (model.width,):
+            raise BadVoice(
+                f"the profile has {profile.embedding.shape}, {model.name} takes {model.width}: cast it again"
+            )
+        line = Line(
+            text=speakable(utterance.text, model.special),
+            language=language_name(utterance.language, model.languages),
+            voice=profile if isinstance(profile, Clone) else profile.name,
+            instruct=without_special(utterance.voice.prompt, model.special),
+        )
+        # The model has one pace: what a faster voice is expected to take says too little.
+        slower_s = utterance.expected_s * max(1.0, utterance.voice.speed)
+        return kind, self._ordered(line, expected_s=slower_s, seed=utterance.seed)
+
+    def _ordered(self, line: Line, *, expected_s: float, seed: int | None) -> Order:
+        frames = most_frames(expected_s, factor=self._choices.runaway_factor)
+        return Order(line=line, frames=frames, expected_s=expected_s, seed=seed)
+
+    def _make_room(self) -> None:
+        self._release_design(idle_s=0.0)
+        free_device_memory()
