@@ -25,10 +25,18 @@ test: $(VENV)/.test ## Check style, types and imports, and run all tests
 benchmarks: $(VENV)/.test ## Measure speed, side by side in one run
 	$(BIN)/python -m pytest tests/benchmarks -s --no-header -o python_files='bench_*.py' $(PYTEST_ARGS)
 
+# torch and what its CUDA builds bring along stay out of the lock: which build is right differs from machine to machine.
+TORCH := torch==2.13.0
+UNLOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cccl nvidia-cuda-cupti \
+  nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver \
+  nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes -q
+
 lock: ## Resolve pyproject.toml anew into requirements/*.txt (needs uv)
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes -q -o requirements/demo.txt
-	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes -q -o requirements/test.txt
-	printf 'hatchling>=1.27\neditables\n' | uv pip compile - --universal --python-version 3.11 --generate-hashes -q -o requirements/build.txt
+	$(LOCK) pyproject.toml -o requirements/demo.txt
+	$(LOCK) pyproject.toml --extra test --extra gpu --extra xtts --extra bark --extra voices --extra watermark \
+	  $(addprefix --no-emit-package ,$(UNLOCKED)) -o requirements/engines.txt
+	printf 'hatchling>=1.27\neditables\n' | $(LOCK) - -o requirements/build.txt
 
 clean: ## Remove the environment and the demo's data
 	rm -rf $(VENV) .recado
@@ -46,6 +54,9 @@ $(VENV)/.demo: $(VENV)/bin/python requirements/demo.txt requirements/build.txt p
 	@$(PIP) install -q --no-compile --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.demo requirements/test.txt
-	@$(INSTALL) requirements/test.txt
+# The large engines run on tiny checkpoints in the tests, so their whole stack is needed; two of its packages have no wheel.
+$(VENV)/.test: $(VENV)/.demo requirements/engines.txt
+	@echo "Setting up the tests (about 2 GB more): torch and the large engines run on tiny checkpoints."
+	@$(PIP) install --no-compile $(TORCH)
+	@$(INSTALL) requirements/engines.txt --no-deps --no-binary docopt,sox
 	@touch $@
