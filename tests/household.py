@@ -34,14 +34,16 @@ from bot.record import TurnRecord, load_record
 from bot.replies.fake import FakeReplies
 from bot.service import Dependencies, TurnService
 from bot.turn import TurnLimits
+from bot.voice_store import Profiles, Voices
 from tts.audio.opus import OpusChoices, encode_voice_note
 from tts.audio.pcm import PcmAudio
 from tts.batching import BatchPolicy, Device
 from tts.blobs import MemoryBlobStore
 from tts.breaker import BreakerPolicy
+from tts.casting import Casting, MemoryMaterial
+from tts.checks.signal import SignalCheck
 from tts.contract import SourceKind, Voice, VoiceSource
 from tts.engines.fake import FakeEngine, tone
-from tts.gate import GateLimits
 from tts.hearing import FakeTranscriber
 from tts.slots import EngineSlot
 from tts.speaker import Speaker
@@ -169,7 +171,9 @@ class Household:
         self.conversations = Conversations(redis)
         self.engine = FakeEngine()
         self.device = Device("test")
-        self.speaker = Speaker([self._slot()], devices=(self.device,), opus=OpusChoices())
+        self.casting = Casting(MemoryMaterial())
+        self.speaker = Speaker([self._slot()], devices=(self.device,), opus=OpusChoices(), casting=self.casting)
+        self.voices = Voices(redis, Profiles(redis))
         self.ears = Ears(self.channel, self.transcriber, max_bytes=1_000_000, metrics=self.metrics, timer=lambda: 0.0)
         self.inbox = MailboxInbox(
             self.mailbox, metrics=self.metrics, takeover_s=1800, persona_words=lambda: choosing_words(personas())
@@ -185,7 +189,8 @@ class Household:
             device=self.device,
             batching=BatchPolicy(max_batch=8, max_wait_s=0.0, deadline_s=60.0),
             breaker=BreakerPolicy(),
-            gate=GateLimits(),
+            gate=SignalCheck(),
+            casting=self.casting,
             takes=1,
             on_hung=lambda _name, _suspects: None,
             on_batch=lambda _stats: None,
@@ -230,6 +235,7 @@ class Household:
                 ears=self.ears,
                 conversations=self.conversations,
                 personas=self.personas,
+                voices=self.voices,
                 metrics=self.metrics,
                 limits=self.limits,
                 note_kept_s=7 * 86_400,
