@@ -98,7 +98,8 @@ GROUPS = (
     Group(
         title="Voice: the note",
         words="How the voice note is encoded. The defaults are the careful choice: some phones refuse more.",
-        names=("opus_bitrate_bps", "opus_frame_ms", "opus_sample_rate_hz", "opus_application", "note_max_bytes"),
+        names=("opus_bitrate_bps", "opus_frame_ms", "opus_sample_rate_hz", "opus_application", "note_max_bytes",
+            "note_tags", "watermark"),
     ),
     Group(
         title="Hearing",
