@@ -115,6 +115,12 @@ GROUPS = (
         names=("recado_data_dir", "redis_url", "recado_allow_volatile", "note_days"),
     ),
     Group(
+        title="Provenance",
+        words="Every note gets a signed record; `recado verify FILE` finds it again. Several machines need one key: "
+        "`openssl rand -base64 32`.",
+        names=("provenance_key", "provenance_days"),
+    ),
+    Group(
         title="Addresses",
         words="All three listen on this machine only. Put a proxy with HTTPS in front of the web process.",
         names=("web_host", "web_port", "worker_host", "worker_port", "emulator_host", "emulator_port"),
