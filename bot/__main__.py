@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": _Entry("demo:demo", "Try everything on this machine: no account, no settings."),
     "up": _Entry("processes:up", "Run store, web and worker together; what dies is started again."),
     "say": _Entry("say:say", "Speak a text into a voice note; needs nothing running."),
+    "verify": _Entry("verify:verify", "Say whether we made a sound file, and show its signed record."),
     "doctor": _Entry("doctor:doctor", "Check this machine and your settings, with a cure for each finding."),
     "persona": _Entry("persona:persona", "List, import, export and check personas."),
     "voice": _Entry("voice:voice", "Make, mix and hear voices; take samples with consent."),

@@ -37,6 +37,7 @@ from bot.outbox import (
     VoiceGivenUp,
 )
 from bot.persona_store import Personas
+from bot.provenance import Notary
 from bot.record import TurnRecord, dump_record, load_record
 from bot.turn import (
     Cancelled,
@@ -116,6 +117,7 @@ class Dependencies:
     conversations: Conversations
     personas: Personas
     voices: Voices
+    notary: Notary
     metrics: Metrics
     limits: TurnLimits
     note_kept_s: float
@@ -314,6 +316,7 @@ class _Run:
         try:
             with self._timed("speak"):
                 note = await self._note(part, deadline_s)
+            await self._d.notary.certify(note, turn_id=self._claim.lease.turn_id)
             blob_id = await self._d.blobs.put(note.data)
         except (TtsError, OSError) as error:  # OSError: no room for the note
             reason = type(error).__name__

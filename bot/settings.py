@@ -26,6 +26,15 @@ class Settings(BaseSettings):
         default=False, description="Accept a foreign Redis that does not persist (messages can be lost)."
     )
 
+    # What we say we made
+    provenance_key: CommaList = Field(
+        (),
+        repr=False,
+        description="Ed25519 key that signs the record of every note, 32 bytes in base64; several, comma-separated, "
+        "while rotating (the first signs). Empty: one is made in RECADO_DATA_DIR.",
+    )
+    provenance_days: float = Field(365, gt=0, description="Days the records of notes are kept.")
+
     # Addresses
     web_host: str = Field("127.0.0.1", description="Address the web process listens on.")
     web_port: int = Field(8080, ge=0, le=65535, description="Port of the web process.")
@@ -97,7 +106,12 @@ class Settings(BaseSettings):
     log_format: str = Field("json", pattern="^(json|console)$", description="json for machines, console for people.")
 
     @field_validator(
-        "whatsapp_app_secret", "whatsapp_phone_number_id", "samples_key", "allowed_countries", mode="before"
+        "whatsapp_app_secret",
+        "whatsapp_phone_number_id",
+        "samples_key",
+        "provenance_key",
+        "allowed_countries",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:

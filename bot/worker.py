@@ -28,6 +28,7 @@ from bot.heartbeat import Heartbeats
 from bot.installation import Installation, open_installation
 from bot.metrics import Metrics
 from bot.policy import Limits
+from bot.provenance import build_notary
 from bot.replies import build_replies
 from bot.service import Dependencies, TurnService
 from bot.settings import Settings
@@ -73,6 +74,7 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
             transcriber=transcriber,
             on_lookup=lambda where, result: metrics.profile_cache.labels(where, result).inc(),
         )
+        notary = build_notary(settings, installation.redis, installation.samples)
         gate = build_gate(tts_settings, material=installation.samples, transcriber=transcriber)
         speaker = build_speaker(
             tts_settings, casting=casting, gate=gate, on_hung=_end_hung, on_batch=_batch_counter(metrics)
@@ -97,6 +99,7 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
                 conversations=installation.conversations,
                 personas=installation.personas,
                 voices=installation.voices,
+                notary=notary,
                 metrics=metrics,
                 note_kept_s=settings.note_days * 86_400,
                 limits=TurnLimits(

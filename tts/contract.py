@@ -195,7 +195,8 @@ class Making:
 
     `prompt_mark` is the beginning of the prompt's SHA-256, empty without one. `profile` says where the voice profile
     came from (memory, store, made; empty when the engine needs none). `batch_size` is the largest batch a segment was
-    spoken in; `gpu_memory_bytes` is None without a GPU in this process.
+    spoken in; `gpu_memory_bytes` is None without a GPU in this process. `sources` are what the engine was given of the
+    voice, as "kind:ref"; `watermarked` says that the sound itself is marked as synthetic.
     """
 
     sample_count: int = 0
@@ -203,6 +204,8 @@ class Making:
     profile: str = ""
     batch_size: int = 0
     gpu_memory_bytes: int | None = None
+    sources: tuple[str, ...] = ()
+    watermarked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +213,7 @@ class VoiceNote:
     """A finished note: one Ogg/Opus mono stream (or another container when asked), validated by reading it back.
 
     `peaks` are 64 levels 0..100 for drawing; `spoken` is what was said, one entry a segment; `scores` are the gate's,
-    of each the worst among the segments.
+    of each the worst among the segments. `id` names this note and no other, also where the same is said again.
     """
 
     data: bytes = field(repr=False)
@@ -231,6 +234,7 @@ class VoiceNote:
     loudness_dbfs: float
     making: Making = Making()
     scores: tuple[tuple[str, float], ...] = ()
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

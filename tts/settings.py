@@ -168,6 +168,14 @@ class TtsSettings(BaseSettings):
     opus_application: OpusApplication = Field(
         default=OpusApplication.AUDIO, description="What the Opus encoder favours: audio or voip."
     )
+    note_tags: bool = Field(
+        default=True,
+        description="Notes say in their Ogg tags that they are synthetic speech and which provenance record is theirs.",
+    )
+    watermark: bool = Field(
+        default=False,
+        description="on: an inaudible mark in the sound says that it is synthetic (needs the extra watermark).",
+    )
     note_max_bytes: int = Field(
         default=512_000, ge=10_000, description="Largest voice note in bytes; above it phones show a download icon."
     )

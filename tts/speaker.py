@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,11 +33,14 @@ from tts.settings import TtsSettings
 from tts.slots import EngineSlot, EngineStatus, Rendering
 from tts.text import UtterancePlan, plan_utterance
 from tts.voices.design import DESIGN_PROMPT_DEFAULT, DesignedClip
-from tts.voices.mix import stand_in_only
+from tts.voices.mix import stand_in_only, usable_sources
+from tts.watermark import PerthWatermark
 
 _log = structlog.get_logger()
 
 OK = "ok"
+TAG_SYNTHETIC = "SYNTHETIC_SPEECH"
+TAG_RECORD = "PROVENANCE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,11 @@ class _Course:
 
 
 class Speaker:
-    """Speaks with the engines of `slots`, in their order. `start` before `speak`, `close` at the end."""
+    """Speaks with the engines of `slots`, in their order. `start` before `speak`, `close` at the end.
+
+    `tagged` notes say in their tags that they are synthetic, and which record tells more; `watermark` says the former
+    in the sound itself.
+    """
 
     def __init__(
         self,
@@ -67,9 +75,13 @@ class Speaker:
         devices: Sequence[Device],
         opus: OpusChoices,
         casting: Casting,
+        tagged: bool = False,
+        watermark: PerthWatermark | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._casting = casting
+        self._tagged = tagged
+        self._watermark = watermark
         self._slots = {slot.name: slot for slot in slots}
         self._devices = devices
         self._opus = opus
@@ -78,8 +90,11 @@ class Speaker:
     async def start(self, progress: Callable[[EngineStatus], None] = lambda _status: None) -> None:
         """Load and warm every configured engine, each on its device; `progress` hears of each when it is done.
 
-        An engine that fails to load is left out, with the reason in `status`.
+        An engine that fails to load is left out, with the reason in `status`. A watermark that fails to load raises
+        EngineUnavailable: notes must not go out unmarked where marks are wanted.
         """
+        if self._watermark is not None:
+            await asyncio.to_thread(self._watermark.load)
 
         async def load(slot: EngineSlot) -> None:
             await slot.load()
@@ -135,11 +150,13 @@ class Speaker:
         plan_s = self._clock() - started_s
         remaining_s = None if deadline_s is None else deadline_s - plan_s
         course = _Course(attempts=[])
+        note_id = uuid.uuid4().hex
         try:
             async with asyncio.timeout(remaining_s) as limit:
                 slot, spoken_as, rendering = await self._render(plan, voice, seed=seed, course=course)
                 pauses_ms = [segment.pause_after_ms for segment in plan.segments]
-                encoded = await asyncio.to_thread(self._encode, rendering, pauses_ms, audio_format)
+                tags = {TAG_SYNTHETIC: "1", TAG_RECORD: note_id} if self._tagged else {}
+                encoded = await asyncio.to_thread(self._encode, rendering, pauses_ms, audio_format, tags)
         except TimeoutError as error:
             if not limit.expired():
                 raise
@@ -168,8 +185,9 @@ class Speaker:
                 encode_s=encoded.encode_s,
             ),
             loudness_dbfs=encoded.loudness_dbfs,
-            making=_making(spoken_as, rendering),
+            making=_making(spoken_as, slot, rendering, watermarked=self._watermark is not None),
             scores=rendering.scores,
+            id=note_id,
         )
 
     async def prepare(self, voice: Voice) -> None:
@@ -245,12 +263,16 @@ class Speaker:
             course.asked.ran_out_of_time()
         self._answered(course, DeadlineExceeded.__name__, "the caller's time was over")
 
-    def _encode(self, rendering: Rendering, pauses_ms: Sequence[int], audio_format: AudioFormat) -> _Encoded:
-        """Trim, join, level and encode; a voice note is read back. Runs on a thread of its own."""
+    def _encode(
+        self, rendering: Rendering, pauses_ms: Sequence[int], audio_format: AudioFormat, tags: Mapping[str, str]
+    ) -> _Encoded:
+        """Trim, join, level, mark and encode; a voice note is read back. Runs on a thread of its own."""
         started_s = self._clock()
         segments = [fade_edges(trim_edges(segment)) for segment in rendering.segments]
         audio = level_speech(join(segments, pauses_ms))
-        data = encode_file(audio, audio_format, self._opus)
+        if self._watermark is not None:
+            audio = self._watermark.apply(audio)
+        data = encode_file(audio, audio_format, self._opus, tags=tags)
         if audio_format is AudioFormat.OGG:
             validate_voice_note(data, max_bytes=self._opus.max_bytes)
         return _Encoded(
@@ -262,13 +284,17 @@ class Speaker:
         )
 
 
-def _making(voice: Voice, rendering: Rendering) -> Making:
+def _making(voice: Voice, slot: EngineSlot, rendering: Rendering, *, watermarked: bool) -> Making:
+    info = slot.view.info
+    used = (usable_sources(voice, info) if info else None) or ()
     return Making(
         sample_count=sum(source.kind in RECORDED and source.weight > 0 for source in voice.sources),
         prompt_mark=hashlib.sha256(voice.prompt.encode()).hexdigest()[:12] if voice.prompt else "",
         profile=rendering.profile,
         batch_size=rendering.batch_size,
         gpu_memory_bytes=gpu_memory_bytes(),
+        sources=tuple(f"{source.kind}:{source.ref}" for source in used if source.weight > 0),
+        watermarked=watermarked,
     )
 
 
@@ -324,4 +350,12 @@ def build_speaker(
         except EngineUnavailable as error:
             reason = str(error)
         slots.append(slot(name.value, engine, entry.device if entry else "none", reason))
-    return Speaker(slots, devices=tuple(devices.values()), opus=settings.opus, casting=casting, clock=clock)
+    return Speaker(
+        slots,
+        devices=tuple(devices.values()),
+        opus=settings.opus,
+        casting=casting,
+        tagged=settings.note_tags,
+        watermark=PerthWatermark() if settings.watermark else None,
+        clock=clock,
+    )

@@ -98,7 +98,8 @@ GROUPS = (
     Group(
         title="Voice: the note",
         words="How the voice note is encoded. The defaults are the careful choice: some phones refuse more.",
-        names=("opus_bitrate_bps", "opus_frame_ms", "opus_sample_rate_hz", "opus_application", "note_max_bytes"),
+        names=("opus_bitrate_bps", "opus_frame_ms", "opus_sample_rate_hz", "opus_application", "note_max_bytes",
+            "note_tags", "watermark"),
     ),
     Group(
         title="Hearing",
@@ -112,6 +113,12 @@ GROUPS = (
         title="Store",
         words="Where messages wait until they are answered, and where notes are kept.",
         names=("recado_data_dir", "redis_url", "recado_allow_volatile", "note_days"),
+    ),
+    Group(
+        title="Provenance",
+        words="Every note gets a signed record; `recado verify FILE` finds it again. Several machines need one key: "
+        "`openssl rand -base64 32`.",
+        names=("provenance_key", "provenance_days"),
     ),
     Group(
         title="Addresses",

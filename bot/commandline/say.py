@@ -10,7 +10,9 @@ from pathlib import Path
 
 import click
 
+from bot.commandline.processes import read_settings
 from bot.persona import BadPersona, Persona, parse_persona, shipped_personas
+from bot.provenance import certify_here
 from tts.audio.opus import AudioFormat
 from tts.contract import Utterance, VoiceNote
 from tts.errors import TtsError
@@ -54,11 +56,20 @@ def say(text: str, persona_name: str, language: str | None, engine: str | None, 
     except TtsError as error:
         raise click.ClickException(str(error)) from error
     output.write_bytes(note.data)
+    certify(note)
     click.echo(
         f"{output}: {note.duration_s:.1f} s, {len(note.data):,} bytes, {note.engine} ({note.model}), "
         f"made in {note.timings.generate_s + note.timings.encode_s:.1f} s",
         err=True,
     )
+
+
+def certify(note: VoiceNote) -> None:
+    """Keep the note's signed record on this machine, so that `recado verify` knows it."""
+    try:
+        asyncio.run(certify_here(read_settings(), note))
+    except (TtsError, OSError) as error:
+        click.echo(f"warning: the note has no record of its origin: {error}", err=True)
 
 
 def _persona(name: str) -> Persona:

@@ -10,12 +10,14 @@ from pathlib import Path
 import click
 
 from bot.commandline.lab_access import in_lab
+from bot.commandline.processes import read_settings
 from bot.commandline.say import end_hung, format_of
 from bot.commandline.store_access import with_store
 from bot.commandline.table import columns, pairs
 from bot.commandline.voice_samples import samples
 from bot.installation import Installation
 from bot.persona_form import LANGUAGE, VOICE_ID
+from bot.provenance import build_notary
 from bot.voice import VoiceError, dump_voice, parse_voice, read_bundle, write_bundle
 from bot.voice_lab import Change, VoiceLab, consent_words
 from tts.casting import Casting
@@ -187,9 +189,12 @@ def say(voice_id: str, text: str, *, language: str | None, engine: str | None, o
         try:
             await _started(speaker)
             click.echo("Speaking …", err=True)
-            return await speaker.speak(text, one, language=language, audio_format=audio_format)
+            note = await speaker.speak(text, one, language=language, audio_format=audio_format)
+            await build_notary(read_settings(), installation.redis, installation.samples).certify(note, turn_id="")
         except NoVoice as error:
             raise click.ClickException(_attempt_words(error)) from error
+        else:
+            return note
         finally:
             await speaker.close()
             await transcriber.close()

@@ -7,7 +7,7 @@ that falls for long notes, because above 512 KB WhatsApp shows a download icon i
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -67,29 +67,37 @@ class OpusChoices:
 _FALLING_BPS = (24_000, 20_000, 16_000, 12_000, 8_000)
 
 
-def encode_voice_note(audio: PcmAudio, choices: OpusChoices) -> bytes:
+Tags = Mapping[str, str]
+_NO_TAGS: Tags = {}
+
+
+def encode_voice_note(audio: PcmAudio, choices: OpusChoices, *, tags: Tags = _NO_TAGS) -> bytes:
     """One Ogg/Opus mono stream of at most `max_bytes`, at the highest bit rate that fits.
 
-    Raises BadAudio when even the lowest rate does not fit: the note is too long to be one.
+    `tags` become Vorbis comments (RFC 7845, section 5.2). Raises BadAudio when even the lowest rate does not fit: the
+    note is too long to be one.
     """
     audio = resample(audio, choices.sample_rate_hz)
     rates = (choices.bitrate_bps, *(rate for rate in _FALLING_BPS if rate < choices.bitrate_bps))
     for rate in rates:
         if rate is not rates[-1] and audio.duration_s * rate / 8 > choices.max_bytes:
             continue
-        data = encode_opus([audio], choices, bitrate_bps=rate)
+        data = encode_opus([audio], choices, bitrate_bps=rate, tags=tags)
         if len(data) <= choices.max_bytes:
             return data
     raise BadAudio(f"{audio.duration_s:.0f} s do not fit into {choices.max_bytes} bytes at {rates[-1]} bit/s")
 
 
-def encode_opus(segments: Iterable[PcmAudio], choices: OpusChoices, *, bitrate_bps: int) -> bytes:
+def encode_opus(
+    segments: Iterable[PcmAudio], choices: OpusChoices, *, bitrate_bps: int, tags: Tags = _NO_TAGS
+) -> bytes:
     """One Ogg/Opus mono stream of all segments through one encoder, so that the header's duration is right.
 
     Segments may be lazy; each is encoded as it comes and must have the rate of `choices`.
     """
     file = io.BytesIO()
     with av.open(file, "w", format="ogg", options={"fflags": "+bitexact"}) as container:
+        container.metadata.update(tags)
         stream = container.add_stream("libopus", rate=choices.sample_rate_hz, layout="mono")
         stream.bit_rate = bitrate_bps
         stream.options = {"application": choices.application.value, "frame_duration": str(choices.frame_ms)}
@@ -105,10 +113,10 @@ def encode_opus(segments: Iterable[PcmAudio], choices: OpusChoices, *, bitrate_b
     return file.getvalue()
 
 
-def encode_file(audio: PcmAudio, audio_format: AudioFormat, choices: OpusChoices) -> bytes:
-    """The audio in the asked container: a voice note by its rules, the others at the audio's own rate."""
+def encode_file(audio: PcmAudio, audio_format: AudioFormat, choices: OpusChoices, *, tags: Tags = _NO_TAGS) -> bytes:
+    """The audio in the asked container: a voice note by its rules, the others at the audio's own rate and untagged."""
     if audio_format is AudioFormat.OGG:
-        return encode_voice_note(audio, choices)
+        return encode_voice_note(audio, choices, tags=tags)
     file = io.BytesIO()
     subtype = "MPEG_LAYER_III" if audio_format is AudioFormat.MP3 else "PCM_16"
     samples = np.clip(audio.samples, -1.0, 1.0)

@@ -362,3 +362,14 @@ def test_a_persona_that_names_a_voice_says_which(house: House) -> None:
     assert "nina" in house.run("show", "ana").output
     result = CliRunner().invoke(say, ["Olá", "--persona", str(file)])
     assert "recado voice say ana" in result.output
+
+
+@pytest.mark.speech
+def test_a_sample_without_words_is_written_down(house: House) -> None:
+    house.create("--no-design")
+
+    result = house.run("samples", "add", "ana", house.file, *CONSENT)
+
+    assert result.exit_code == 0, result.output
+    (sample,) = house.stored(lambda it: it.samples.list())
+    assert "pedido" in sample.transcript

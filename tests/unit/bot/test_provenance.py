@@ -1,0 +1,94 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.provenance import Notary, RecordNotKept, Records, consent_mark
+from tests.unit.tts.test_provenance import NOW, OLD, file_of, note_of, record, remuxed
+from tts.casting import MemoryMaterial
+from tts.contract import Making, SourceKind
+from tts.provenance import Match, SigningKeys, find_record
+from tts.voices.consent import Consent
+from tts.voices.samples import StoredSample
+
+KEYS = SigningKeys([OLD])
+CONSENT = Consent(speaker="Ana", by="Ana", statement="Yes, use my voice.", given_at=datetime(2029, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def records(redis: Redis) -> Records:
+    return Records(redis, kept_s=86_400)
+
+
+async def test_a_record_is_found_by_file_then_by_sound(records: Records) -> None:
+    data = file_of()
+    signed = KEYS.sign(record(data))
+    await records.put(signed)
+
+    by_file, by_sound = [await find_record(file, [records]) for file in (data, remuxed(data, "webm"))]
+
+    assert by_file is not None
+    assert by_sound is not None
+    assert (by_file.signed, by_file.match) == (signed, Match.FILE)
+    assert (by_sound.signed, by_sound.match) == (signed, Match.SOUND)
+
+
+async def test_a_strangers_file_is_not_found(records: Records) -> None:
+    await records.put(KEYS.sign(record(file_of())))
+
+    assert await find_record(file_of("another"), [records]) is None
+    assert await find_record(b"no audio", [records]) is None
+
+
+async def test_the_newest_record_of_the_same_sound_is_found(records: Records) -> None:
+    first = record(file_of())
+    await records.put(KEYS.sign(first))
+    await records.put(KEYS.sign(replace(first, id="1" * 32, turn_id="t2")))
+
+    found = await find_record(file_of(), [records])
+
+    assert found is not None
+    assert found.signed.record.turn_id == "t2"
+
+
+async def test_records_go_when_their_time_is_over(redis: Redis, records: Records) -> None:
+    await records.put(KEYS.sign(record()))
+
+    names = [name async for name in redis.scan_iter("{recado}:provenance:*")]
+
+    assert len(names) == 3
+    assert all([0 < await redis.ttl(name) <= 86_400 for name in names])
+
+
+async def test_a_store_that_does_not_answer_is_told() -> None:
+    nobody = Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2)
+
+    with pytest.raises(RecordNotKept):
+        await Records(nobody, kept_s=60).put(KEYS.sign(record()))
+    await nobody.aclose()
+
+
+async def test_a_note_is_certified_with_its_sources_and_their_consents(records: Records) -> None:
+    material = MemoryMaterial()
+    material.samples["s1"] = StoredSample(id="s1", kind=SourceKind.SAMPLE, language="en", added_at=NOW, consent=CONSENT)
+    data = file_of()
+    note = replace(note_of(data), making=Making(sources=("sample:s1", "designed:d1", "style:low")))
+
+    signed = await Notary(KEYS, records, material=material, now=lambda: NOW).certify(note, turn_id="t9")
+
+    assert signed.record.sources == ("sample:s1", "designed:d1", "style:low")
+    assert signed.record.consents == (f"s1:{consent_mark(CONSENT)}",)
+    assert signed.record.turn_id == "t9"
+    assert KEYS.verify(signed)
+    found = await find_record(data, [records])
+    assert found is not None
+    assert found.signed == signed
+
+
+def test_a_consent_mark_outlives_the_withdrawal_and_tells_no_words() -> None:
+    withdrawn = replace(CONSENT, withdrawn_at=NOW)
+
+    assert consent_mark(withdrawn) == consent_mark(CONSENT)
+    assert consent_mark(replace(CONSENT, statement="No.")) != consent_mark(CONSENT)
+    assert len(consent_mark(CONSENT)) == 16
