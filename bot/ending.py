@@ -79,11 +79,12 @@ class Ending:
             await self._conversations.drop_note(known.id)
 
     async def _erase(self, claim: Claim, turn: Turn) -> None:
-        # Memory first: once the mailbox has forgotten the turn, nobody comes back to finish this.
-        await self._conversations.erase((claim.lease.conversation_id, *claim.former_conversation_ids))
-        await self._forget_notes(turn)
+        # The mailbox first: what is written from now on is a first contact. A repeated call finds nobody there, so the
+        # rest does not depend on its answer alone.
         erased = await self._mailbox.erase(claim.person.id)
-        await self._conversations.erase(erased.conversation_ids)
+        known = (claim.lease.conversation_id, *claim.former_conversation_ids)
+        await self._conversations.erase({*known, *erased.conversation_ids})
+        await self._forget_notes(turn)
         for record in erased.records.values():
             try:
                 await self._forget_notes(load_record(record).turn)

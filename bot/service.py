@@ -188,15 +188,19 @@ class TurnService:
                 await self._patiently(run.died)
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeat `call` until the store answers it. The lease may be lost meanwhile; the call finds out."""
-        while True:
-            try:
-                return await call()
-            except (StoreUnavailable, RedisError) as error:
-                if not _store_is_away(error):
-                    raise
-                log.warning("the store does not answer; the turn waits for it")
-                await self._d.sleep(STORE_RETRY_S)
+        return await _patiently(call, sleep=self._d.sleep)
+
+
+async def _patiently(call: Callable[[], Awaitable[T]], *, sleep: Callable[[float], Awaitable[None]]) -> T:
+    """Repeat `call` until the store answers it. The lease may be lost meanwhile; the call finds out."""
+    while True:
+        try:
+            return await call()
+        except (StoreUnavailable, RedisError) as error:
+            if not _store_is_away(error):
+                raise
+            log.warning("the store does not answer; the turn waits for it")
+            await sleep(STORE_RETRY_S)
 
 
 def _store_is_away(error: Exception) -> bool:
@@ -233,7 +237,10 @@ class _Run:
     async def died(self) -> None:
         """The last attempt is used up: what protects the person becomes true all the same."""
         if not self._record.settled:
-            await self._ending.protect(self._claim, self._turn, self._record.aftermath)
+            await self._protect()
+
+    async def _protect(self) -> None:
+        await self._ending.protect(self._claim, self._turn, self._record.aftermath)
 
     @property
     def _turn(self) -> Turn:
@@ -488,9 +495,10 @@ class _Run:
         if self._record.settled:
             return False
         aftermath = self._record.aftermath
-        await self._ending.protect(self._claim, self._turn, aftermath)
-        if aftermath.erase:
+        if aftermath.erase:  # from its first step on there is no turn to come back to
+            await _patiently(self._protect, sleep=self._d.sleep)
             return True
+        await self._protect()
         await self._ending.remember(self._claim, self._turn, aftermath)
         self._record = replace(self._record, settled=True)
         return False

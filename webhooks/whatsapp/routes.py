@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,6 +23,8 @@ from webhooks.whatsapp.refusals import BodyTooLarge, BodyTooSlow, SignatureMissi
 from webhooks.whatsapp.signature import SIGNATURE_HEADER, verify_handshake, verify_signature
 
 PATH = "/webhooks/whatsapp"
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 log = structlog.get_logger()
 
@@ -61,11 +63,15 @@ def add_routes(
     recording: RecordingSink | None = None,
     count: Count,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    around: Callable[[Handler], Handler] = lambda handler: handler,
 ) -> None:
-    """Hang the receiver into `app`. Its own body limit holds, whatever the application's `client_max_size`."""
+    """Hang the receiver into `app`, each handler wrapped by `around`.
+
+    Its own body limit holds, whatever the application's `client_max_size`.
+    """
     receiver = _Receiver(config=config, inbox=inbox, recording=recording, count=count, now_ms=now_ms)
-    app.router.add_get(PATH, receiver.handshake, allow_head=False)
-    app.router.add_post(PATH, receiver.deliver)
+    app.router.add_get(PATH, around(receiver.handshake), allow_head=False)
+    app.router.add_post(PATH, around(receiver.deliver))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

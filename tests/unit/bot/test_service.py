@@ -662,6 +662,24 @@ async def test_deleting_forgets_the_notes_of_every_turn(friends: Household) -> N
         await friends.blobs.get(part.blob_id)
 
 
+async def test_deleting_is_finished_through_an_outage_in_its_midst(friends: Household) -> None:
+    conversation = await friends.conversation()
+    await deleting(friends)
+    friends.wire.lose_answer_at("erase", call=1)
+    await outlive(friends)
+    after = await friends.conversations.load(conversation.id, person_id=conversation.person_id, endpoint_id=NUMBER)
+    assert (after.history, after.disclosed_at_ms) == ((), None)
+
+
+async def test_who_writes_after_being_deleted_is_met_for_the_first_time(friends: Household) -> None:
+    await deleting(friends)
+    await friends.answer_everything()
+    friends.channel.sent.clear()
+    await friends.write("oi de novo")
+    await friends.answer()
+    assert friends.texts == [NINA.disclosure, "(voice)"]
+
+
 async def test_deleting_is_confirmed_to_the_person_first(friends: Household) -> None:
     await deleting(friends)
     await friends.answer_everything()
