@@ -6,7 +6,7 @@ A command is imported when it is called: `recado doctor` must run where half the
 from __future__ import annotations
 
 import importlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -48,9 +48,30 @@ class _Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(f"bot.commandline.{module}"), name)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what an operator can mend is told as a sentence, never as a traceback."""
+        try:
+            return super().invoke(ctx)
+        except click.exceptions.Exit:
+            raise
+        except Exception as error:
+            if _is_operators(error):
+                raise click.ClickException(str(error)) from error
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+def _is_operators(error: Exception) -> bool:
+    """Whether the message, not the traceback, is what helps: a store, a file, a port, a setting."""
+    from redis.exceptions import RedisError  # noqa: PLC0415 - only when something went wrong
+
+    from bot.mailbox.errors import MailboxError  # noqa: PLC0415 - the same
+    from bot.store import StoreError  # noqa: PLC0415 - the same
+
+    return isinstance(error, StoreError | MailboxError | RedisError | OSError)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -5,8 +5,10 @@ It asks collaborators and changes nothing: what a turn changes stands in its aft
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from babel.languages import get_official_languages
 
 from bot.burst import Burst, read_burst
 from bot.command_answers import CommandContext, answer_command, choosing_words
@@ -18,7 +20,19 @@ from bot.outbox import Part, PartKind
 from bot.persona import Persona, ReplyMode
 from bot.persona_store import Personas
 from bot.phrases import Phrase, say
-from bot.policy import Answer, Facts, Limits, Notice, Pause, PauseReason, Silent, decide, fingerprint, timezone_of
+from bot.policy import (
+    Answer,
+    Facts,
+    Limits,
+    Notice,
+    Pause,
+    PauseReason,
+    Silent,
+    country_of,
+    decide,
+    fingerprint,
+    timezone_of,
+)
 from bot.record import Aftermath
 from bot.replies.contract import ReplyGenerator, ReplyRequest
 from bot.turn import Turn
@@ -121,7 +135,7 @@ class Composer:
             claim.lease.conversation_id, person_id=claim.person.id, endpoint_id=claim.endpoint_id
         )
         personas = await self._personas.list()
-        persona = await self._persona(conversation)
+        persona = await self._persona(conversation, claim.person.phone)
         messages = tuple(load_message(payload) for payload in claim.payloads)
         hearings = {key: load_heard(value) for key, value in claim.transcripts.items()}
         burst = read_burst(messages, {key: heard.text for key, heard in hearings.items()})
@@ -142,12 +156,14 @@ class Composer:
         )
         return replace(scene, command=_command(scene))
 
-    async def _persona(self, conversation: Conversation) -> Persona:
+    async def _persona(self, conversation: Conversation, phone: str | None) -> Persona:
         chosen = await self._personas.get(conversation.persona_id) if conversation.persona_id else None
-        persona = chosen or await self._personas.default_for(conversation.endpoint_id)
-        if persona is None:
+        default = chosen or await self._personas.default_for(conversation.endpoint_id)
+        if default is None:
             raise NoPersona("no persona is stored; import one with `recado persona import FILE`")
-        return persona
+        if chosen or conversation.endpoint_id in default.endpoints:
+            return default
+        return at_home(phone, default, await self._personas.list())
 
     async def _listen(self, scene: _Scene) -> _Scene:
         """Hear what was not heard ahead of the turn, one note after the other."""
@@ -267,6 +283,20 @@ class Composer:
                 fingerprint=scene.fingerprint,
             ),
         )
+
+
+def at_home(phone: str | None, default: Persona, personas: Sequence[Persona]) -> Persona:
+    """Who answers somebody that chose nobody: `default`, unless only another speaks a language of the number's country.
+
+    Source for languages: CLDR's official languages of a territory, through Babel.
+    """
+    country = country_of(phone)
+    spoken = get_official_languages(country, de_facto=True) if country else ()
+
+    def speaks(persona: Persona) -> bool:
+        return persona.language.partition("-")[0] in spoken
+
+    return default if not spoken or speaks(default) else next(filter(speaks, personas), default)
 
 
 def reply_parts(text: str, *, mode: ReplyMode, came_as_voice: bool) -> tuple[Part, ...]:

@@ -65,7 +65,7 @@ class Ending:
             await self._conversations.remember(conversation_id, aftermath.lines)
         await self._keep_note(known, turn, aftermath)
         note = RecentTurn(at_ms=turn.newest_at_ms, fingerprint=aftermath.fingerprint)
-        if note.fingerprint and known.recent[-1:] != (note,):
+        if known.recent[-1:] != (note,):
             await self._conversations.note_turn(conversation_id, at_ms=note.at_ms, fingerprint=note.fingerprint)
 
     async def _keep_note(self, known: Conversation, turn: Turn, aftermath: Aftermath) -> None:

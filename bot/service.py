@@ -424,6 +424,8 @@ class _Run:
             await self._not_now(error, part.attempt)
         else:
             await self._sent(part, "sent", Accepted(index, message_id))
+            if index + 1 < len(self._turn.parts):
+                self._typing.show_again()
 
     async def _sent(self, part: Part, result: str, event: Event) -> None:
         self._d.metrics.parts.labels(part.kind, result).inc()

@@ -247,6 +247,8 @@ class Role(Enum):
 def connect(url: str, role: Role) -> Redis:
     """A client for `url` (unix://, redis:// or rediss://); connects on first use. Replies are bytes, RESP2."""
     backoff = ExponentialBackoff(cap=1.0, base=0.05) if role.retries else NoBackoff()
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        raise StoreError("REDIS_URL begins with redis://, rediss:// or unix://; this one does not.")
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=MOST_CONNECTIONS,

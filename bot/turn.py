@@ -93,7 +93,6 @@ class TurnLimits:
 
     voice_deadline_s: float = 30.0
     upload_grace_s: float = 10.0
-    stale_after_s: float = 3600.0
     receipt_grace_s: float = 60.0
     receipt_check_s: float = 30.0
     unconfirmed_after_s: float = 600.0
@@ -309,11 +308,6 @@ def _voice_is_late(part: Part, left_s: float, limits: TurnLimits) -> bool:
 def voice_time_left_s(turn: Turn, *, now_ms: int, limits: TurnLimits) -> float:
     """Seconds until this turn's voice is given up."""
     return limits.voice_deadline_s - (now_ms - turn.created_at_ms) / 1000
-
-
-def is_stale(turn: Turn, *, now_ms: int, limits: TurnLimits) -> bool:
-    """Whether the newest message is too old for a real answer; what an operator replays never is."""
-    return not turn.replayed and (now_ms - turn.newest_at_ms) / 1000 > limits.stale_after_s
 
 
 def next_step(turn: Turn, *, now_ms: int, limits: TurnLimits) -> Step:

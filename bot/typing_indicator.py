@@ -41,6 +41,13 @@ class Typing:
         if self._task is None and self._message_id:
             self._task = asyncio.create_task(self._keep_up(self._message_id))
 
+    def show_again(self) -> None:
+        """The channel took the indicator down with a part that was sent: up again, if it was up, for the next."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+            self.show()
+
     async def _keep_up(self, message_id: str) -> None:
         while True:
             try:

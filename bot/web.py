@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import hmac
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -19,9 +18,10 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from bot.command_answers import choosing_words
+from bot.exposition import exposition
 from bot.heartbeat import Heartbeats
 from bot.inbox import MailboxInbox
-from bot.installation import Installation, open_installation
+from bot.installation import Installation, open_unless_stopped
 from bot.mailbox import MailboxError
 from bot.metrics import Metrics
 from bot.settings import Settings
@@ -44,9 +44,8 @@ FINISH_S = 5.0
 SHUTDOWN_S = 5.0
 
 
-async def build_app(settings: Settings) -> web.Application:
-    """The web application, its store opened; the application closes it again."""
-    installation = await open_installation(settings, role=Role.RECEIVER)
+def build_app(settings: Settings, installation: Installation) -> web.Application:
+    """The web application on an open installation, which it closes at its end."""
     metrics = Metrics()
     app = web.Application()
     app[INSTALLATION], app[METRICS], app[SETTINGS], app[UNDER_WAY] = installation, metrics, settings, set()
@@ -166,12 +165,7 @@ async def _ready(request: web.Request) -> web.Response:
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    token = request.app[SETTINGS].metrics_token
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if token and not hmac.compare_digest(given.encode(), token.encode()):
-        return web.Response(status=401, text="Send the METRICS_TOKEN as a bearer token.\n")
-    body, content_type = request.app[METRICS].render()
-    return web.Response(body=body, headers={"Content-Type": content_type})
+    return exposition(request, request.app[METRICS], request.app[SETTINGS].metrics_token)
 
 
 async def _watch_queue(app: web.Application) -> None:
@@ -190,7 +184,10 @@ async def run_web(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stopping.set)
-    app = await build_app(settings)
+    installation = await open_unless_stopped(settings, role=Role.RECEIVER, stopping=stopping)
+    if installation is None:
+        return
+    app = build_app(settings, installation)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     site = web.TCPSite(runner, settings.web_host, settings.web_port, backlog=1024)

@@ -24,8 +24,9 @@ from bot.composer import Composer
 from bot.conversation import Conversations
 from bot.dispatcher import Dispatcher, DispatchLimits
 from bot.ears import Ears
+from bot.exposition import exposition
 from bot.heartbeat import Heartbeats
-from bot.installation import Installation, open_installation
+from bot.installation import Installation, open_unless_stopped
 from bot.metrics import Metrics
 from bot.policy import Limits
 from bot.provenance import build_notary
@@ -61,7 +62,9 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stopping.set)
-    installation = await open_installation(settings, role=Role.WORKER)
+    installation = await open_unless_stopped(settings, role=Role.WORKER, stopping=stopping)
+    if installation is None:
+        return
     metrics = Metrics()
     blobs = FolderBlobStore(settings.recado_data_dir / "notes")
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -104,7 +107,6 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
                 note_kept_s=settings.note_days * 86_400,
                 limits=TurnLimits(
                     voice_deadline_s=settings.voice_deadline_s,
-                    stale_after_s=settings.stale_after_s,
                     receipt_grace_s=settings.receipt_grace_s,
                 ),
                 now_ms=_now_ms,
@@ -234,14 +236,13 @@ async def _serve(settings: Settings, condition: _Condition, metrics: Metrics) ->
         facts = condition.facts()
         return web.json_response(facts, status=200 if facts["ready"] else 503)
 
-    async def exposition(_request: web.Request) -> web.Response:
-        body, content_type = metrics.render()
-        return web.Response(body=body, headers={"Content-Type": content_type})
+    async def counted(request: web.Request) -> web.Response:
+        return exposition(request, metrics, settings.metrics_token)
 
     app = web.Application()
     app.router.add_get("/health", health)
     app.router.add_get("/ready", ready)
-    app.router.add_get("/metrics", exposition)
+    app.router.add_get("/metrics", counted)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, settings.worker_host, settings.worker_port).start()

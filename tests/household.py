@@ -30,6 +30,7 @@ from bot.metrics import Metrics
 from bot.persona import Persona, ReplyMode, shipped_personas
 from bot.persona_store import Personas
 from bot.policy import Limits
+from bot.provenance import Notary, Records
 from bot.record import TurnRecord, load_record
 from bot.replies.fake import FakeReplies
 from bot.service import Dependencies, TurnService
@@ -45,6 +46,7 @@ from tts.checks.signal import SignalCheck
 from tts.contract import SourceKind, Voice, VoiceSource
 from tts.engines.fake import FakeEngine, tone
 from tts.hearing import FakeTranscriber
+from tts.provenance import SigningKeys
 from tts.slots import EngineSlot
 from tts.speaker import Speaker
 from webhooks.fake_channel import FakeChannel, Sent
@@ -174,6 +176,7 @@ class Household:
         self.casting = Casting(MemoryMaterial())
         self.speaker = Speaker([self._slot()], devices=(self.device,), opus=OpusChoices(), casting=self.casting)
         self.voices = Voices(redis, Profiles(redis))
+        self.notary = Notary(SigningKeys([bytes(32)]), Records(redis, kept_s=3600), material=MemoryMaterial())
         self.ears = Ears(self.channel, self.transcriber, max_bytes=1_000_000, metrics=self.metrics, timer=lambda: 0.0)
         self.inbox = MailboxInbox(
             self.mailbox, metrics=self.metrics, takeover_s=1800, persona_words=lambda: choosing_words(personas())
@@ -236,6 +239,7 @@ class Household:
                 conversations=self.conversations,
                 personas=self.personas,
                 voices=self.voices,
+                notary=self.notary,
                 metrics=self.metrics,
                 limits=self.limits,
                 note_kept_s=7 * 86_400,

@@ -94,8 +94,9 @@ class DeadlineExceeded(TtsError):
 
 
 class NoVoice(TtsError):
-    """No engine of the order could speak this; `attempts` tell why."""
+    """No engine of the order could speak this; `attempts` tell why, and so does the message."""
 
     def __init__(self, message: str, *, attempts: tuple[Attempt, ...] = ()) -> None:
-        super().__init__(message)
+        reasons = "; ".join(f"{one.engine}: {one.reason or one.outcome}" for one in attempts)
+        super().__init__(f"{message} ({reasons})" if reasons else message)
         self.attempts = attempts

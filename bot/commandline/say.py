@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from bot.commandline.processes import read_settings
+from bot.commandline.processes import read_settings, read_tts_settings
 from bot.persona import BadPersona, Persona, parse_persona, shipped_personas
 from bot.provenance import certify_here
 from tts.audio.opus import AudioFormat
@@ -18,7 +18,7 @@ from tts.contract import Utterance, VoiceNote
 from tts.errors import TtsError
 from tts.settings import EngineName, TtsSettings
 from tts.speaker import Speaker, build_speaker
-from tts.text import plan_utterance
+from tts.text import UtterancePlan, plan_utterance
 
 _FORMATS = {f".{known.value}": known for known in AudioFormat}
 
@@ -45,11 +45,14 @@ def say(text: str, persona_name: str, language: str | None, engine: str | None, 
             f"{persona.id} speaks with the stored voice {persona.voice_id}: `recado voice say {persona.voice_id} TEXT`."
         )
     try:
+        plan = _plan(text, persona, language)  # what cannot be spoken is told before any model is loaded
         if dry_run:
-            _print_plan(text, persona, language)
+            _print(plan)
             return
         audio_format = format_of(output)
-        settings = TtsSettings()
+        if not os.access(output.parent, os.W_OK):
+            raise click.ClickException(f"{output.parent} is no folder that can be written to; choose another with -o.")
+        settings = read_tts_settings()
         if engine:
             settings = settings.model_copy(update={"tts_engines": (EngineName(engine),)})
         note = asyncio.run(_spoken(settings, text, persona, language, audio_format))
@@ -88,13 +91,16 @@ def _persona(name: str) -> Persona:
         raise click.ClickException(f"{path}: {error}") from error
 
 
-def _print_plan(text: str, persona: Persona, language: str | None) -> None:
-    plan = plan_utterance(
+def _plan(text: str, persona: Persona, language: str | None) -> UtterancePlan:
+    return plan_utterance(
         text,
         language=language or persona.language,
         lexicon=persona.lexicon,
         max_spoken_s=persona.max_spoken_s * persona.voice.speed,
     )
+
+
+def _print(plan: UtterancePlan) -> None:
     for segment in plan.segments:
         click.echo(segment.text)
     for warning in plan.warnings:

@@ -10,11 +10,11 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.command_answers import CONFIRM_WITHIN_MS
-from bot.composer import HEARING_ATTEMPTS, Composition, NoPersona, Silence, reply_parts
+from bot.composer import HEARING_ATTEMPTS, Composition, NoPersona, Silence, at_home, reply_parts
 from bot.conversation import Line
 from bot.mailbox import Claim
 from bot.outbox import PartKind
-from bot.persona import ReplyMode
+from bot.persona import ReplyMode, shipped_personas
 from bot.phrases import Phrase, say
 from bot.policy import Limits
 from bot.turn import Turn
@@ -595,3 +595,12 @@ async def test_composing_changes_nothing_by_itself(friend: Table) -> None:
     await friend.write("apagar meus dados")
     await friend.composed()
     assert await friend.conversation() == before
+
+
+@pytest.mark.parametrize(
+    ("phone", "expected"),
+    [("5511987654321", "nina"), ("14155550132", "theo"), ("4915112345678", "nina"), (None, "nina")],
+)
+def test_who_chose_nobody_is_answered_in_a_language_of_their_country(phone: str | None, expected: str) -> None:
+    personas = {persona.id: persona for persona in shipped_personas()}
+    assert at_home(phone, personas["nina"], tuple(personas.values())).id == expected

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bot.outbox import (
@@ -39,7 +37,6 @@ from bot.turn import (
     Wait,
     apply,
     heed_receipts,
-    is_stale,
     next_step,
     replay,
     resume,
@@ -244,9 +241,3 @@ def test_a_replayed_turn_sends_only_what_did_not_arrive() -> None:
         turn = apply(turn, event)
     again = replay(apply(turn, Finish(Outcome.DEAD, "UNCONFIRMED")), now_ms=T0 + 5)
     assert next_step(again, now_ms=T0 + 5, limits=LIMITS) == Send(1)
-
-
-def test_a_replayed_turn_is_never_stale() -> None:
-    old = replace(fresh(), newest_at_ms=T0 - 7_200_000)
-    assert is_stale(old, now_ms=T0, limits=LIMITS)
-    assert not is_stale(replay(old, now_ms=T0), now_ms=T0, limits=LIMITS)

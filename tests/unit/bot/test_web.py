@@ -18,10 +18,12 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from bot.heartbeat import Heartbeats
+from bot.installation import open_installation
 from bot.mailbox import Lane
 from bot.mailbox.keys import key
 from bot.persona_store import Personas
 from bot.settings import Settings
+from bot.store import Role
 from bot.web import _background, build_app, run_web
 from tests.household import personas
 from tests.stack import free_port
@@ -85,7 +87,9 @@ async def start(settings: MakeSettings, redis: Redis) -> AsyncIterator[Start]:
     clients: list[TestClient[web.Request, web.Application]] = []
 
     async def begin(**changes: Any) -> Receiver:
-        client = TestClient(TestServer(await build_app(settings(**changes))))
+        chosen = settings(**changes)
+        installation = await open_installation(chosen, role=Role.RECEIVER)
+        client = TestClient(TestServer(build_app(chosen, installation)))
         clients.append(client)
         await client.start_server()
         return Receiver(client=client, redis=redis)
