@@ -81,7 +81,7 @@ class Ending:
     async def _erase(self, claim: Claim, turn: Turn) -> None:
         # The mailbox first: what is written from now on is a first contact. A repeated call finds nobody there, so the
         # rest does not depend on its answer alone.
-        erased = await self._mailbox.erase(claim.person.id)
+        erased = await self._mailbox.erase(claim.person.id, asked_in=claim.lease.conversation_id)
         known = (claim.lease.conversation_id, *claim.former_conversation_ids)
         await self._conversations.erase({*known, *erased.conversation_ids})
         await self._forget_notes(turn)

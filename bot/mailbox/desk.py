@@ -111,12 +111,13 @@ class Desk:
         """Remember that a person wants no answers, or wants them again; False if there is no such person."""
         return bool(await self._functions.call("set_opt_out", person_id, int(opted_out)))
 
-    async def erase(self, person_id: str) -> Erased:
+    async def erase(self, person_id: str, *, asked_in: str = "") -> Erased:
         """Remove all that is kept of a person, running turns too, and rewrite the log; safe to repeat.
 
-        Whoever works on one of these turns meets LeaseLost. Dedupe and opt-out marks stay: keyed hashes only.
+        Whoever works on one of these turns meets LeaseLost. Dedupe and opt-out marks stay: keyed hashes only. Where the
+        person asked for it in a conversation, what was written there since is kept, as a first contact.
         """
-        mailboxes, turns = await self._functions.call("erase", person_id)
+        mailboxes, turns = await self._functions.call("erase", person_id, asked_in)
         return Erased(
             conversation_ids=tuple(mailbox.decode() for mailbox in mailboxes),
             records={turn.decode(): record for turn, record in turns},

@@ -812,11 +812,12 @@ serve('set_opt_out', function(person, opted_out)
   return 1
 end)
 
--- Removes all that is kept of a person, running turns too, but for dedupe and opt-out marks. Returns
--- {conversations, {{turn, record}…}}.
-serve('erase', function(person)
+-- Removes all that is kept of a person, running turns too, but for dedupe and opt-out marks. What waits in the
+-- conversation `asked_in` was written after the wish to be forgotten: it is a first contact, and its address stays.
+-- Returns {conversations, {{turn, record}…}}.
+serve('erase', function(person, asked_in)
   person = living_person(person)
-  local name, turns = person_key(person), {}
+  local name, turns, met_anew = person_key(person), {}, false
   local mailboxes = call('SMEMBERS', name .. ':mailboxes')
   for _, id in ipairs(mailboxes) do
     withdraw(id)
@@ -828,10 +829,23 @@ serve('erase', function(person)
       call('ZREM', key('turns'), turn)
       call('ZREM', key('dead'), turn)
     end
-    for _, slot in ipairs(call('ZRANGE', waiting_key(id), 0, -1)) do call('DEL', message_key(slot:sub(17))) end
-    call('ZREM', key('due'), id)
-    call('ZREM', key('backlog'), id)
-    call('DEL', conversation_key(id), waiting_key(id), resume_key(id), key('conversation', id, 'turns'))
+    call('DEL', resume_key(id), key('conversation', id, 'turns'))
+    if id == asked_in and call('EXISTS', waiting_key(id)) == 1 then
+      call('HDEL', conversation_key(id), 'head', 'former')
+      met_anew = true
+    else
+      for _, slot in ipairs(call('ZRANGE', waiting_key(id), 0, -1)) do call('DEL', message_key(slot:sub(17))) end
+      call('ZREM', key('due'), id)
+      call('ZREM', key('backlog'), id)
+      call('DEL', conversation_key(id), waiting_key(id))
+      call('SREM', name .. ':mailboxes', id)
+    end
+  end
+  if met_anew then
+    call('HSET', name, 'first_seen_ms', now)
+    call('HDEL', name, 'former')
+    schedule(asked_in)
+    return {mailboxes, turns}
   end
   local aliases = call('SMEMBERS', name .. ':aliases')
   mark_opt_out(person, aliases)

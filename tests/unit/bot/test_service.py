@@ -680,6 +680,34 @@ async def test_who_writes_after_being_deleted_is_met_for_the_first_time(friends:
     assert friends.texts == [NINA.disclosure, "(voice)"]
 
 
+async def test_what_is_written_while_deleting_is_answered_as_a_first_contact(friends: Household) -> None:
+    await deleting(friends)
+    claim = await friends.claim()
+    await friends.write("oi de novo")
+    await friends.service.handle(claim)
+    await friends.answer()
+    assert friends.texts == [said(Phrase.DELETE_ASK), said(Phrase.DELETE_DONE), NINA.disclosure, "(voice)"]
+
+
+async def test_what_waits_on_another_number_is_deleted_with_the_rest(friends: Household) -> None:
+    await deleting(friends)
+    claim = await friends.claim()
+    await friends.write("oi", endpoint_id="200")
+    await friends.service.handle(claim)
+    assert await friends.next_claim() is None
+
+
+async def test_deleting_again_after_a_first_contact_deletes_that_too(friends: Household) -> None:
+    await deleting(friends)
+    claim = await friends.claim()
+    await friends.write("oi de novo")
+    await friends.service.handle(claim)
+    await friends.answer()
+    await deleting(friends)
+    await friends.answer_everything()
+    assert await friends.mailbox.find_person("whatsapp", ANA) is None
+
+
 async def test_deleting_is_confirmed_to_the_person_first(friends: Household) -> None:
     await deleting(friends)
     await friends.answer_everything()
