@@ -33,7 +33,7 @@ import structlog
 from redis import exceptions
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.backoff import AbstractBackoff, ExponentialBackoff, NoBackoff
 
 log = structlog.get_logger()
 
@@ -247,9 +247,14 @@ class Role(Enum):
 def connect(url: str, role: Role) -> Redis:
     """A client for `url` (unix://, redis:// or rediss://); connects on first use. Replies are bytes, RESP2."""
     backoff = ExponentialBackoff(cap=1.0, base=0.05) if role.retries else NoBackoff()
-    if not url.startswith(("redis://", "rediss://", "unix://")):
-        raise StoreError("REDIS_URL begins with redis://, rediss:// or unix://; this one does not.")
-    pool = BlockingConnectionPool.from_url(
+    try:
+        return Redis.from_pool(_pool(url, role, backoff))
+    except ValueError as error:
+        raise StoreError("REDIS_URL is no address: write redis://HOST:PORT/0, rediss://… or unix:///PATH.") from error
+
+
+def _pool(url: str, role: Role, backoff: AbstractBackoff) -> BlockingConnectionPool:
+    return BlockingConnectionPool.from_url(
         url,
         max_connections=MOST_CONNECTIONS,
         timeout=role.connect_s,
@@ -258,7 +263,6 @@ def connect(url: str, role: Role) -> Redis:
         socket_timeout=role.command_s,
         retry=Retry(backoff, role.retries),
     )
-    return Redis.from_pool(pool)
 
 
 async def check_store(redis: Redis, *, allow_volatile: bool = False) -> tuple[str, ...]:

