@@ -40,8 +40,9 @@ local GROUP = 'workers'
 local LANES = {'fast', 'voice'}
 local RANK = {sent = 1, failed = 2, delivered = 3, read = 4, played = 5}
 
--- Set before each call; functions run one at a time.
+-- Set before each call; functions run one at a time. The settings seldom change from one call to the next.
 local tag, cfg, now
+local cfg_text
 
 local function key(...) return table.concat({tag, ...}, ':') end
 local function conversation_key(id) return key('conversation', id) end
@@ -73,7 +74,8 @@ local function serve(name, implementation)
     flags = name == 'put' and {} or {'allow-oom'},
     callback = function(keys, args)
       local time = call('TIME')
-      tag, cfg = keys[1], cjson.decode(args[1])
+      tag = keys[1]
+      if args[1] ~= cfg_text then cfg_text, cfg = args[1], cjson.decode(args[1]) end
       now = time[1] * 1000 + math.floor(time[2] / 1000)
       return implementation(unpack(args, 2))
     end,
