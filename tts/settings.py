@@ -174,7 +174,7 @@ class TtsSettings(BaseSettings):
     )
     watermark: bool = Field(
         default=False,
-        description="on: an inaudible mark in the sound says that it is synthetic (needs the extra watermark).",
+        description="on: a mark hidden in the sound says that it is synthetic (needs the extra watermark).",
     )
     note_max_bytes: int = Field(
         default=512_000, ge=10_000, description="Largest voice note in bytes; above it phones show a download icon."

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tts.contract import PcmAudio
+from tts.engines.torchaudio_on_cpu import allow_torchaudio
 from tts.errors import EngineUnavailable
 
 MARKED_FROM = 0.5
@@ -36,6 +37,7 @@ class PerthWatermark:
             return
         _provide_pkg_resources()
         try:
+            allow_torchaudio()
             from perth.perth_net.perth_net_implicit.perth_watermarker import (  # noqa: PLC0415 - heavy: torch
                 PerthImplicitWatermarker,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -228,3 +229,19 @@ def silence(tmp_path: Path) -> bytes:
     path = tmp_path / "silence.wav"
     soundfile.write(path, np.zeros(32_000, dtype="float32"), 16_000)
     return path.read_bytes()
+
+
+async def test_a_note_that_was_received_is_known_as_ours(house: Stack, friend: str, tmp_path: Path) -> None:
+    asked = await house.write(friend, "Quem é você?")
+    (note,) = await house.answers_after(friend, asked, 1)
+    received = tmp_path / "received.ogg"
+    received.write_bytes(await house.media(note["media"]["id"]))
+
+    verified = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "verify", str(received), env=house.environment, stdout=asyncio.subprocess.PIPE
+    )
+    told, _ = await verified.communicate()
+
+    assert verified.returncode == 0
+    assert b"made here" in told
+    assert b"the file itself" in told
