@@ -3,6 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from bot.provenance import Notary, RecordNotKept, Records, consent_mark
 from tests.unit.tts.test_provenance import NOW, OLD, file_of, note_of, record, remuxed
@@ -62,7 +64,7 @@ async def test_records_go_when_their_time_is_over(redis: Redis, records: Records
 
 
 async def test_a_store_that_does_not_answer_is_told() -> None:
-    nobody = Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2)
+    nobody = Redis(host="127.0.0.1", port=1, retry=Retry(NoBackoff(), 0))
 
     with pytest.raises(RecordNotKept):
         await Records(nobody, kept_s=60).put(KEYS.sign(record()))

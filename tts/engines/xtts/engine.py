@@ -175,7 +175,8 @@ class XttsEngine:
             parts = _readable(model, plain(utterance.text), language)
             pace_s = utterance.expected_s * self._cap_ratio / sum(map(len, parts))
             # The seed is the whole process's: another model must not hear of it.
-            with torch.random.fork_rng(enabled=utterance.seed is not None):
+            devices = [model.device] if model.device.type == "cuda" else []
+            with torch.random.fork_rng(devices, enabled=utterance.seed is not None):
                 if utterance.seed is not None:
                     torch.manual_seed(utterance.seed)
                 takes = [
