@@ -37,7 +37,10 @@ def free_port() -> int:
 
 
 class Stack:
-    """Start with `async with`; kill and wait as a test needs. `phone` speaks the emulator's control API."""
+    """Start with `async with`; kill and wait as a test needs. `phone` methods speak the emulator's control API.
+
+    `worker` is the program that runs as the worker, as Python's arguments.
+    """
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class Stack:
         settings: Mapping[str, str] | None = None,
         *,
         processes: Sequence[str] = ("store", "web", "worker", "emulator"),
+        worker: Sequence[str] = ("-m", "bot"),
     ) -> None:
         self.folder = folder
         self.processes = processes
@@ -69,8 +73,8 @@ class Stack:
             "PYTHONPATH": str(Path.cwd()),
             **(settings or {}),
         }
-        program = (sys.executable, "-m", "bot")
-        specs = [ProcessSpec(name=name, argv=(*program, name), stop_s=20) for name in processes]
+        programs = {name: worker if name == "worker" else ("-m", "bot") for name in processes}
+        specs = [ProcessSpec(name=name, argv=(sys.executable, *programs[name], name), stop_s=20) for name in processes]
         self.supervisor = Supervisor(
             specs, environment=self.environment, folder=folder, log_folder=folder, clock=time.monotonic
         )
