@@ -22,7 +22,9 @@ from bot.voice import BadVoiceFile, dump_sample, dump_voice, parse_sample, parse
 from tts.blobs import Cipher
 from tts.casting import RECORDED, ProfileKey
 from tts.contract import BlobStore, Voice, VoiceProfile
+from tts.engines.qwen3.prompts import TIMBRES
 from tts.errors import BadVoice
+from tts.voices.ids import TimbreId, read_voice_id, timbre_voice
 from tts.voices.samples import StoredSample
 
 log = structlog.get_logger()
@@ -203,13 +205,19 @@ class Voices:
         return tuple(voice for voice in await self.list() if sample_id in recordings_of(voice))
 
     async def resolve(self, persona: Persona) -> Voice:
-        """The voice a persona speaks with now: its stored one, or the one written out in it. Raises BadVoice."""
+        """The voice a persona speaks with now: one it names (see `tts.voices.ids`), or the one written out in it.
+
+        Raises BadVoice for a name that nobody has.
+        """
         if not persona.voice_id:
             return persona.voice
-        voice = await self.get(persona.voice_id)
+        named = read_voice_id(persona.voice_id, timbres=TIMBRES)
+        if isinstance(named, TimbreId):
+            return timbre_voice(named.timbre, language=persona.language)
+        voice = await self.get(named.voice_id)
         if voice is None:
-            raise BadVoice(f"the persona {persona.id} names the voice {persona.voice_id}, which is not stored")
-        return voice
+            raise BadVoice(f"the persona {persona.id} names the voice {named.voice_id}, which is not stored")
+        return replace(voice, engines=(named.engine,)) if named.engine else voice
 
     async def sample_gone(self, sample_id: str) -> Iterable[Voice]:
         """Forget the profiles of every voice that was made of a recording, and tell which voices those are."""

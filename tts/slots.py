@@ -7,6 +7,7 @@ what it has.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -318,10 +319,10 @@ class EngineSlot:
                     raise
             except EngineOverloaded:
                 raise
-            except EngineFailed:
-                if take + 1 == self._takes:
+            except EngineFailed as error:
+                if not error.retryable or take + 1 == self._takes:
                     raise
-                await self._sleep(_BACKOFF_S * 2**take)
+                await self._sleep(_BACKOFF_S * 2**take * random.uniform(0.75, 1.25))
         raise AssertionError("every take returns or raises")
 
     async def _judged(self, audio: PcmAudio, utterance: Utterance) -> Scores:

@@ -113,6 +113,22 @@ async def test_a_persona_whose_voice_is_gone_has_none(voices: Voices) -> None:
         await voices.resolve(replace(NINA, voice_id="ana"))
 
 
+async def test_a_timbre_is_a_voice_without_being_stored(voices: Voices) -> None:
+    voice = await voices.resolve(replace(NINA, voice_id="qwen3-ryan"))
+    assert (voice.sources[0].kind, voice.sources[0].ref, voice.engines) == (SourceKind.TIMBRE, "ryan", ("qwen3",))
+
+
+async def test_an_unknown_timbre_is_refused_with_the_valid_ones(voices: Voices) -> None:
+    with pytest.raises(BadVoice, match="qwen3-serena"):
+        await voices.resolve(replace(NINA, voice_id="qwen3-robert"))
+
+
+async def test_a_clone_id_is_the_stored_voice_spoken_by_qwen3_only(voices: Voices) -> None:
+    await voices.put(VOICE)
+    voice = await voices.resolve(replace(NINA, voice_id="qwen3-clone-ana"))
+    assert (voice.id, voice.engines) == ("ana", ("qwen3",))
+
+
 async def test_a_persona_that_names_a_voice_is_stored_and_keeps_the_name(store: Redis) -> None:
     persona = replace(NINA, voice_id="ana", voice=Voice(id="ana", language=NINA.language))
     await Personas(store).put(NINA)

@@ -149,7 +149,23 @@ async def test_a_failure_is_tried_again_after_growing_pauses(house: House) -> No
 
     await (await house.slot(engine, takes=3)).render([utterance()])
 
-    assert house.slept_s == [0.2, 0.4]
+    first, second = house.slept_s
+    assert 0.15 <= first <= 0.25
+    assert 0.3 <= second <= 0.5
+
+
+class Refused(EngineFailed):
+    retryable = False
+
+
+async def test_a_failure_that_would_come_again_is_not_tried_again(house: House) -> None:
+    engine = FakeEngine()
+    engine.results = [Refused("x")]
+
+    with pytest.raises(Refused):
+        await (await house.slot(engine, takes=3)).render([utterance()])
+
+    assert len(engine.batches) == 1
 
 
 async def test_an_overloaded_engine_is_left_alone(house: House) -> None:
