@@ -15,7 +15,8 @@ from tts.contract import PcmAudio, SourceKind, Utterance, Voice, VoiceSource
 from tts.engines.kokoro import KokoroEngine
 from tts.text import expected_duration_s
 
-NOTES = 8
+QUESTIONS = ("quem é você?", "me conta uma piada", "qual é a sua comida favorita?", "estou cansada hoje")
+NOTES = len(QUESTIONS)
 SENTENCES = (
     "O café da manhã fica pronto às sete e meia, e o pão de queijo sai do forno logo depois.",
     "Amanhã de tarde eu passo aí para buscar os livros e a gente conversa com calma.",
@@ -31,8 +32,8 @@ async def test_a_note_costs_little_beside_its_engine(tmp_path: Path) -> None:
         hello = await stack.write("ana", "oi")
         await stack.answers_after("ana", hello, 2)
         before = await sums(stack)
-        for _ in range(NOTES):
-            asked = await stack.write("ana", "me conta uma história")
+        for question in QUESTIONS:  # each another one, or the loop guard steps in
+            asked = await stack.write("ana", question)
             await stack.answers_after("ana", asked, 1)
         await stack.until_quiet()
         after = await sums(stack)
