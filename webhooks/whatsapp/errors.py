@@ -27,11 +27,9 @@ from webhooks.contract import (
     WindowClosed,
 )
 
-PAIR_LIMIT_CODE = 131056
 OBJECT_MISSING = (100, 33)
 """Code and subcode of an object that does not exist (any more): expired media, most often."""
 
-_PAIR_BACKOFF_S = (1.0, 4.0, 16.0, 64.0)
 _MAINTENANCE_S = 60.0
 _QUOTA_S = 300.0
 
@@ -46,7 +44,7 @@ class Rule:
 
 BY_CODE: Mapping[int, Rule] = {
     # too fast
-    131056: Rule(Throttled, _PAIR_BACKOFF_S[0]),
+    131056: Rule(Throttled, 1.0),  # the first wait; whoever sends again lets it grow fourfold
     130429: Rule(Throttled),
     4: Rule(Throttled, _QUOTA_S),
     80007: Rule(Throttled, _QUOTA_S),
@@ -112,11 +110,6 @@ def graph_error(body: bytes) -> _GraphError | None:
         return _GraphError.model_validate(document["error"])
     except (orjson.JSONDecodeError, KeyError, TypeError, IndexError, ValidationError):
         return None
-
-
-def pair_backoff_s(attempt: int) -> float:
-    """How long to wait after the pair limit (131056) met attempt 0, 1, 2, …: 1, 4, 16 and then always 64 s."""
-    return _PAIR_BACKOFF_S[min(max(attempt, 0), len(_PAIR_BACKOFF_S) - 1)]
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -15,7 +15,7 @@ from webhooks.contract import (
     Throttled,
     WindowClosed,
 )
-from webhooks.whatsapp.errors import classify, pair_backoff_s
+from webhooks.whatsapp.errors import classify
 
 
 def graph(code: int, **more: object) -> bytes:
@@ -133,7 +133,3 @@ def test_permanent_errors_ask_for_no_wait() -> None:
 
 def test_the_apis_words_with_their_phone_numbers_stay_out_of_the_error() -> None:
     assert "5511987654321" not in str(classify(400, graph(131026), httpx.Headers()))
-
-
-def test_the_pair_limit_backs_off_by_powers_of_four() -> None:
-    assert [pair_backoff_s(attempt) for attempt in (-1, 0, 1, 2, 3, 4, 99)] == [1, 1, 4, 16, 64, 64, 64]
