@@ -20,6 +20,9 @@ from typing import Protocol
 
 from webhooks.messages import ChannelFault, MediaRef, Menu, Person, Update
 
+WINDOW_S = 24 * 3600.0
+"""How long after a person's last message a channel takes answers to them."""
+
 
 class ChannelError(Exception):
     """Base of everything a channel raises on purpose. `code` is the channel's own, 0 where there is none."""

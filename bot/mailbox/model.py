@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
+from webhooks.contract import WINDOW_S
 from webhooks.messages import Person, StatusKind
 
 _SECOND_MS = 1000
@@ -59,7 +60,7 @@ class MailboxSettings:
     crash_limit: int = 2
     retry_base_ms: int = 2 * _SECOND_MS
     retry_cap_ms: int = 300 * _SECOND_MS
-    window_ms: int = _DAY_MS
+    window_ms: int = round(WINDOW_S * _SECOND_MS)
     hear_max: int = 1000
     dedupe_ms: int = 8 * _DAY_MS
     open_ms: int = 30 * _DAY_MS

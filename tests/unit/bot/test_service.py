@@ -20,7 +20,7 @@ from bot.outbox import PartKind
 from bot.persona import ReplyMode
 from bot.phrases import Phrase, say
 from bot.replies.contract import ReplyRequest
-from bot.service import throttled_s
+from bot.service.pauses import throttled_s
 from bot.turn import Outcome
 from tests.household import ANA, NUMBER, RUI, Household, Killed, personas
 from tts.blobs import MemoryBlobStore, blob_id_of
