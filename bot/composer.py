@@ -210,7 +210,6 @@ class Composer:
             newest_inbound_ms=scene.claim.newest_inbound_ms,
             phone=scene.claim.person.phone,
             opted_out=scene.claim.person.opted_out,
-            disclosed=scene.conversation.disclosed_at_ms is not None,
             in_minute=scene.in_minute,
             in_day=scene.in_day,
             command=scene.command,

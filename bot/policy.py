@@ -17,6 +17,7 @@ from rapidfuzz import fuzz
 from bot.commands import Command, CommandKind
 from bot.conversation import RecentTurn
 from bot.words import plain_words
+from webhooks.contract import WINDOW_S
 
 FINGERPRINT_CHARS = 160
 
@@ -54,7 +55,6 @@ class Limits:
 
     allowed_countries: frozenset[str] = frozenset()  # ISO 3166 alpha-2, upper case
     allow_unknown_country: bool = True
-    window_s: float = 24 * 3600
     takeover_s: float = 30 * 60
     loop_turns: int = 10  # more than this many within loop_window_s
     loop_window_s: float = 120
@@ -79,7 +79,6 @@ class Facts:
     newest_inbound_ms: int
     phone: str | None = field(repr=False)
     opted_out: bool
-    disclosed: bool
     in_minute: int
     in_day: int
     command: Command | None = None
@@ -91,9 +90,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Go on. `disclose`: say first that this is an AI."""
-
-    disclose: bool
+    """Go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +120,7 @@ Decision = Answer | Silent | Notice | Pause
 
 def decide(facts: Facts, limits: Limits) -> Decision:
     """What becomes of a turn (requirements of opt-out, countries, window, takeover, loops, limits and age)."""
-    return _never(facts, limits) or _by_command(facts, limits) or _protected(facts, limits) or _answer(facts)
+    return _never(facts, limits) or _by_command(facts, limits) or _protected(facts, limits) or Answer()
 
 
 def fingerprint(text: str) -> str:
@@ -177,7 +174,7 @@ def _never(facts: Facts, limits: Limits) -> Silent | None:
         return Silent(reason=SilentReason.OPTED_OUT)
     if not _country_allowed(facts.phone, limits):
         return Silent(reason=SilentReason.COUNTRY)
-    if facts.now_ms - facts.newest_inbound_ms >= limits.window_s * 1000:
+    if facts.now_ms - facts.newest_inbound_ms >= WINDOW_S * 1000:
         return Silent(reason=SilentReason.WINDOW_CLOSED)
     return None
 
@@ -185,12 +182,12 @@ def _never(facts: Facts, limits: Limits) -> Silent | None:
 def _by_command(facts: Facts, limits: Limits) -> Decision | None:
     """Leaving and being forgotten work during a pause as well; the rest waits for its end."""
     if facts.command and facts.command.kind in _ALWAYS:
-        return _answer(facts)
+        return Answer()
     if facts.paused_until_ms is not None and facts.now_ms < facts.paused_until_ms:
         ends_loop = _is(facts.command, CommandKind.START) and facts.pause_reason == PauseReason.LOOP
-        return _answer(facts) if ends_loop else Silent(reason=SilentReason.PAUSED)
+        return Answer() if ends_loop else Silent(reason=SilentReason.PAUSED)
     if _is(facts.command, CommandKind.START):
-        return _answer(facts)
+        return Answer()
     if _is(facts.command, CommandKind.HUMAN):
         return _pause(PauseReason.HUMAN_ASKED, facts, limits)
     return None
@@ -209,10 +206,6 @@ def _protected(facts: Facts, limits: Limits) -> Decision | None:
         first = facts.in_minute == limits.rate_per_minute + 1
         return Notice(kind=NoticeKind.RATE_LIMITED) if first else Silent(reason=SilentReason.RATE_LIMITED)
     return None
-
-
-def _answer(facts: Facts) -> Answer:
-    return Answer(disclose=not facts.disclosed)
 
 
 def _pause(reason: PauseReason, facts: Facts, limits: Limits) -> Pause:

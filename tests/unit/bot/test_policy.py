@@ -32,7 +32,6 @@ PLAIN = Facts(
     newest_inbound_ms=NOW_MS - 2000,
     phone="5511987654321",
     opted_out=False,
-    disclosed=True,
     in_minute=1,
     in_day=1,
     fingerprint="tudo bem com voce hoje",
@@ -59,11 +58,7 @@ def different(count: int, *, apart_ms: int = 5000) -> tuple[RecentTurn, ...]:
 
 
 def test_an_ordinary_turn_is_answered() -> None:
-    assert decided() == Answer(disclose=False)
-
-
-def test_the_first_contact_is_told_about_the_ai() -> None:
-    assert decided(disclosed=False) == Answer(disclose=True)
+    assert decided() == Answer()
 
 
 @pytest.mark.parametrize("kind", [None, *(kind for kind in CommandKind if kind is not CommandKind.START)])
@@ -73,7 +68,7 @@ def test_nothing_but_start_wakes_the_bot_after_an_opt_out(kind: CommandKind | No
 
 
 def test_start_wakes_the_bot_after_an_opt_out() -> None:
-    assert decided(opted_out=True, command=command(CommandKind.START)) == Answer(disclose=False)
+    assert decided(opted_out=True, command=command(CommandKind.START)) == Answer()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +85,7 @@ def test_start_wakes_the_bot_after_an_opt_out() -> None:
 )
 def test_only_allowed_countries_are_answered(countries: frozenset[str], phone: str, *, answered: bool) -> None:
     found = decided(Limits(allowed_countries=countries), phone=phone)
-    assert found == (Answer(disclose=False) if answered else Silent(reason=SilentReason.COUNTRY))
+    assert found == (Answer() if answered else Silent(reason=SilentReason.COUNTRY))
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -120,13 +115,13 @@ def test_a_closed_window_is_silence_even_for_a_command() -> None:
 
 def test_a_takeover_silences_until_it_ends() -> None:
     assert decided(paused_until_ms=NOW_MS + 1, pause_reason="takeover") == Silent(reason=SilentReason.PAUSED)
-    assert decided(paused_until_ms=NOW_MS, pause_reason="takeover") == Answer(disclose=False)
+    assert decided(paused_until_ms=NOW_MS, pause_reason="takeover") == Answer()
 
 
 @pytest.mark.parametrize("kind", [CommandKind.STOP, CommandKind.DELETE, CommandKind.CONFIRM_DELETE])
 def test_leaving_and_being_forgotten_work_during_a_takeover(kind: CommandKind) -> None:
     found = decided(paused_until_ms=NOW_MS + HOUR_MS, pause_reason="takeover", command=command(kind))
-    assert found == Answer(disclose=False)
+    assert found == Answer()
 
 
 @pytest.mark.parametrize(("reason", "answered"), [("loop", True), ("takeover", False), ("human_asked", False)])
@@ -141,7 +136,7 @@ def test_asking_for_a_human_pauses_for_half_an_hour() -> None:
 
 
 def test_ten_turns_in_two_minutes_are_a_lively_talk() -> None:
-    assert decided(recent=different(9)) == Answer(disclose=False)
+    assert decided(recent=different(9)) == Answer()
 
 
 def test_the_eleventh_turn_in_two_minutes_is_a_loop() -> None:
@@ -149,7 +144,7 @@ def test_the_eleventh_turn_in_two_minutes_is_a_loop() -> None:
 
 
 def test_turns_spread_over_a_longer_time_are_no_loop() -> None:
-    assert decided(recent=different(20, apart_ms=15_000)) == Answer(disclose=False)
+    assert decided(recent=different(20, apart_ms=15_000)) == Answer()
 
 
 @pytest.mark.parametrize(
@@ -174,7 +169,7 @@ def test_a_fingerprint_forgets_case_accents_and_punctuation() -> None:
 @pytest.mark.parametrize(
     ("in_minute", "decision"),
     [
-        (20, Answer(disclose=False)),
+        (20, Answer()),
         (21, Notice(kind=NoticeKind.RATE_LIMITED)),
         (22, Silent(reason=SilentReason.RATE_LIMITED)),
     ],
@@ -186,7 +181,7 @@ def test_too_many_turns_in_a_minute_send_one_text(in_minute: int, decision: Deci
 @pytest.mark.parametrize(
     ("in_day", "decision"),
     [
-        (300, Answer(disclose=False)),
+        (300, Answer()),
         (301, Notice(kind=NoticeKind.QUOTA_REACHED)),
         (302, Silent(reason=SilentReason.QUOTA_REACHED)),
     ],
@@ -196,7 +191,7 @@ def test_the_daily_quota_sends_one_text(in_day: int, decision: Decision) -> None
 
 
 def test_leaving_is_never_rate_limited() -> None:
-    assert decided(in_minute=500, in_day=500, command=command(CommandKind.STOP)) == Answer(disclose=False)
+    assert decided(in_minute=500, in_day=500, command=command(CommandKind.STOP)) == Answer()
 
 
 @pytest.mark.parametrize(("age_ms", "apologises"), [(HOUR_MS, False), (HOUR_MS + 1, True)])
