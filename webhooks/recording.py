@@ -1,24 +1,31 @@
 """Keeps raw webhooks in append-only files, one JSON object a line, so that they can be replayed. Off unless asked for.
 
 Knows no channel: bytes, headers and a time are all it sees. A new file begins every hour, or sooner when there is much,
-so that age and size can be kept by deleting whole files, oldest first. Only their owner can read them.
+so that age and size can be kept by deleting whole files, oldest first. Only their owner can read them. Several
+processes may share a folder.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import fcntl
 import os
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 import orjson
 import structlog
 
 KEPT_HEADERS = ("content-type", "user-agent", "x-hub-signature-256")
 """Every other header is left out: cookies, tokens and the addresses of proxies have no place in a recording."""
+
+DAY_S = 24 * 3600.0
 
 _PIECES = 8
 _PIECE_MS = 3600_000
@@ -60,12 +67,24 @@ class RecordedWebhook:
 class FileRecording:
     """A `RecordingSink` in `folder`. Keeps about `max_bytes` and nothing older than `max_age_s`, by whole files."""
 
-    def __init__(self, folder: Path, *, max_bytes: int = 256 * 2**20, max_age_s: float = 24 * 3600) -> None:
+    def __init__(self, folder: Path, *, max_bytes: int = 256 * 2**20, max_age_s: float = DAY_S) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
         self._max_age_ms = int(max_age_s * 1000)
+        self._identity = ""
         self._lock = asyncio.Lock()
         self._piece: _Piece | None = None
+
+    @property
+    def max_age_ms(self) -> int:
+        """Nothing is kept longer than this, milliseconds; what is older goes at the latest with the next start."""
+        return self._max_age_ms
+
+    async def identity(self) -> str:
+        """A random name of the folder, made once: by it others tell the recordings of one installation apart."""
+        if not self._identity:
+            self._identity = await asyncio.to_thread(self._named)
+        return self._identity
 
     async def record(self, *, received_at_ms: int, headers: Mapping[str, str], body: bytes) -> None:
         """See `RecordingSink.record`. A full disk costs the recording, never the webhook."""
@@ -83,10 +102,26 @@ class FileRecording:
             await asyncio.to_thread(self._prune, now_ms)
 
     async def forget(self, marks: Sequence[str]) -> int:
-        """Remove every webhook that mentions one of `marks` (a phone number, a user id); how many there were."""
+        """Remove every webhook that mentions one of `marks` (a phone number, a user id); how many there were.
+
+        They are off the disk when this returns, and after a crash in its midst the next call finds the rest. A number
+        that is part of a longer one counts as mentioned. Raises OSError.
+        """
         needles = [mark.encode() for mark in marks if mark]
+        if not needles:
+            return 0
         async with self._lock:
-            return await asyncio.to_thread(lambda: sum(_strike(path, needles) for path in recordings(self._folder)))
+            self._piece = None  # what comes meanwhile begins a new file and waits for none that is being struck
+        return await asyncio.to_thread(lambda: sum(_strike(path, needles) for path in recordings(self._folder)))
+
+    def _named(self) -> str:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _held(self._folder / "identity", "a+b") as file:
+            file.seek(0)
+            name = file.read().decode() or secrets.token_hex(10)
+            if not file.tell():
+                file.write(name.encode())
+            return name
 
     def _append(self, webhook: RecordedWebhook) -> None:
         line = webhook.to_line()
@@ -95,7 +130,7 @@ class FileRecording:
             self._prune(webhook.received_at_ms)
             path = self._folder / _file_name(webhook.received_at_ms)
             self._piece = _Piece(path=path, from_ms=webhook.received_at_ms, max_bytes=self._max_bytes // _PIECES)
-        with open(self._piece.path, "ab", opener=_owner_only) as file:
+        with _held(self._piece.path, "ab") as file:
             file.write(line)
         self._piece.size_bytes += len(line)
 
@@ -103,9 +138,10 @@ class FileRecording:
         oldest = _file_name(now_ms - self._max_age_ms)
         budget_bytes = self._max_bytes - self._max_bytes // _PIECES
         for path in reversed(recordings(self._folder)):
-            budget_bytes -= path.stat().st_size
-            if path.name < oldest or budget_bytes < 0:
-                path.unlink()
+            with contextlib.suppress(FileNotFoundError):  # another process was quicker
+                budget_bytes -= path.stat().st_size
+                if path.name < oldest or budget_bytes < 0:
+                    path.unlink()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,18 +174,43 @@ def read_recording(path: Path) -> Iterator[RecordedWebhook]:
 
 
 def _strike(path: Path, needles: Sequence[bytes]) -> int:
-    kept, struck = [], 0
-    for webhook in read_recording(path):
-        if any(needle in webhook.body for needle in needles):
-            struck += 1
-        else:
-            kept.append(webhook.to_line())
-    if struck:
-        rewritten = path.with_suffix(".rewritten")
-        with open(rewritten, "wb", opener=_owner_only) as file:
-            file.writelines(kept)
-        rewritten.replace(path)
-    return struck
+    """Rewrite one file in its place; how many lines went.
+
+    No copy lies anywhere for a crash to leave behind. A crash in the midst may tear one line that was to be kept.
+    """
+    try:
+        with _held(path, "r+b") as file:
+            kept, struck = [], 0
+            for line in file:
+                if _mentions(line, needles):
+                    struck += 1
+                else:
+                    kept.append(line)
+            if struck:
+                file.seek(0)
+                file.writelines(kept)
+                file.truncate()
+                file.flush()
+                os.fsync(file.fileno())
+            return struck
+    except FileNotFoundError:  # too old by now
+        return 0
+
+
+def _mentions(line: bytes, needles: Sequence[bytes]) -> bool:
+    try:
+        body = RecordedWebhook.from_line(line).body
+    except ValueError:  # torn by a crash: nobody can tell whom it mentions
+        return True
+    return any(needle in body for needle in needles)
+
+
+@contextlib.contextmanager
+def _held(path: Path, mode: str) -> Iterator[IO[bytes]]:
+    """The open file, which no other process or thread writes meanwhile."""
+    with open(path, mode, opener=_owner_only) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file  # closing writes out what is buffered and lets go
 
 
 def _file_name(from_ms: int) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import stat
 from pathlib import Path
 
@@ -99,6 +100,70 @@ async def test_a_person_can_be_forgotten(tmp_path: Path) -> None:
     assert await sink.forget(["5511987654321", "BR.1349", ""]) == 2
     assert bodies(tmp_path) == [b'{"from":"5511900000000"}']
     assert stat.S_IMODE(recordings(tmp_path)[0].stat().st_mode) == 0o600
+
+
+async def test_nobody_is_forgotten_by_an_empty_mark(tmp_path: Path) -> None:
+    sink = FileRecording(tmp_path)
+    await record(sink)
+    assert (await sink.forget(["", ""]), bodies(tmp_path)) == (0, [BODY])
+
+
+async def test_forgetting_again_finds_nothing_more(tmp_path: Path) -> None:
+    sink = FileRecording(tmp_path)
+    await record(sink, body=b"5511987654321")
+    assert [await sink.forget(["5511987654321"]) for _ in range(2)] == [1, 0]
+
+
+async def test_a_process_goes_on_recording_in_files_that_another_struck(tmp_path: Path) -> None:
+    writing, striking = FileRecording(tmp_path), FileRecording(tmp_path)
+    for body in (b"before", b"5511987654321"):
+        await record(writing, body=body)
+    await striking.forget(["5511987654321"])
+    await record(writing, body=b"after")
+    assert bodies(tmp_path) == [b"before", b"after"]
+
+
+async def test_nothing_is_lost_between_those_who_strike_and_those_who_record(tmp_path: Path) -> None:
+    writers = [FileRecording(tmp_path) for _ in range(3)]
+    kept = [f"kept {number}".encode() for number in range(60)]
+
+    async def write(sink: FileRecording, some: list[bytes]) -> None:
+        for body in some:
+            await record(sink, body=body)
+            await record(sink, body=b"5511987654321")
+
+    async def strike() -> None:
+        for _ in range(20):
+            await FileRecording(tmp_path).forget(["5511987654321"])
+
+    await asyncio.gather(*(write(sink, kept[place::3]) for place, sink in enumerate(writers)), strike(), strike())
+    await strike()
+    assert sorted(bodies(tmp_path)) == sorted(kept)
+
+
+async def test_a_line_that_nobody_can_read_goes_with_the_forgotten(tmp_path: Path) -> None:
+    await record(FileRecording(tmp_path), body=b"whole")
+    (path,) = recordings(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"received_at_ms":17')
+    await FileRecording(tmp_path).forget(["5511987654321"])
+    assert path.read_bytes() == whole
+
+
+async def test_a_file_that_goes_while_it_is_looked_for_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = [tmp_path / "webhooks-2025-11-21T12-00-00.000.jsonl"]
+    monkeypatch.setattr("webhooks.recording.recordings", lambda _folder: gone)
+    sink = FileRecording(tmp_path)
+    await sink.prune(NOON_MS)
+    assert await sink.forget(["5511987654321"]) == 0
+
+
+async def test_a_folder_has_one_name_for_all_processes_and_for_good(tmp_path: Path) -> None:
+    names = await asyncio.gather(*(FileRecording(tmp_path / "recordings").identity() for _ in range(5)))
+    assert set(names) == {await FileRecording(tmp_path / "recordings").identity()}
+    assert await FileRecording(tmp_path / "another").identity() != names[0] != ""
 
 
 async def test_a_disk_that_refuses_costs_the_recording_and_not_the_webhook(tmp_path: Path) -> None:
