@@ -195,12 +195,23 @@ class Conversations:
                     pipe.copy(self._key(former, part), self._key(conversation_id, part))
             await pipe.execute()
 
-    async def erase(self, conversation_ids: Iterable[str]) -> None:
-        """Forget these conversations entirely. Counters carry no content and end by themselves within two days."""
+    async def erase(self, conversation_ids: Iterable[str]) -> frozenset[str]:
+        """Forget these conversations entirely; the blobs of their last notes, which nothing keeps any longer.
+
+        Counters carry no content and end by themselves within two days.
+        """
+        known = tuple(conversation_ids)
+        if not known:
+            return frozenset()
+        found = await self._redis.mget([self._key(one, "note") for one in known])
+        notes = frozenset(_text(note) for note in found if note)
         parts = ("facts", "history", "recent", "note")
-        keys = [self._key(one, part) for one in conversation_ids for part in parts]
-        if keys:
-            await self._redis.delete(*keys)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            if notes:
+                pipe.zrem(self._notes, *notes)
+            pipe.delete(*(self._key(one, part) for one in known for part in parts))
+            await pipe.execute()
+        return notes
 
     def _key(self, conversation_id: str, part: str) -> str:
         return f"{self._prefix}:memory:{conversation_id}:{part}"

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from bot.command_answers import choosing_words
 from bot.exposition import exposition
+from bot.forgetting import Forgetting
 from bot.heartbeat import Heartbeats
 from bot.inbox import MailboxInbox
 from bot.installation import Installation, open_unless_stopped
@@ -26,7 +27,7 @@ from bot.mailbox import MailboxError
 from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.store import Role
-from webhooks.recording import FileRecording
+from webhooks.recording import DAY_S, FileRecording
 from webhooks.whatsapp.routes import Handler, ReceiverConfig, add_routes
 
 log = structlog.get_logger()
@@ -40,6 +41,8 @@ UNDER_WAY = web.AppKey("under_way", set[asyncio.Future[None]])
 PERSONA_REFRESH_S = 5.0
 QUEUE_REFRESH_S = 5.0
 PRUNE_S = 3600.0
+FORGET_S = 10.0
+FORGET_AFTER_S = 60.0
 FINISH_S = 5.0
 SHUTDOWN_S = 5.0
 
@@ -66,7 +69,7 @@ def build_app(settings: Settings, installation: Installation) -> web.Application
             phone_number_ids=frozenset(settings.whatsapp_phone_number_id),
         ),
         inbox,
-        recording=recording,
+        recording=recording if settings.webhook_recording_hours > 0 else None,
         count=lambda event, kind: updates(event, kind).inc(),
         around=_timed(metrics, app[UNDER_WAY]),
     )
@@ -76,15 +79,27 @@ def build_app(settings: Settings, installation: Installation) -> web.Application
     app.cleanup_ctx.append(_background(words.refresh, PERSONA_REFRESH_S))
     app.cleanup_ctx.append(_background(lambda: _watch_queue(app), QUEUE_REFRESH_S))
     if recording is not None:
-        app.cleanup_ctx.append(_background(lambda: recording.prune(time.time_ns() // 1_000_000), PRUNE_S))
+        app.cleanup_ctx.append(_background(lambda: recording.prune(_now_ms()), PRUNE_S))
+    forgetting = Forgetting(
+        installation.mailbox, installation.conversations, recording, now_ms=_now_ms, after_s=FORGET_AFTER_S
+    )
+    app.on_startup.append(lambda _app: forgetting.enlist())
+    app.cleanup_ctx.append(_background(forgetting.go_on, FORGET_S))
+    app.cleanup_ctx.append(_background(installation.mailbox.rewrite_log, FORGET_S))
     app.on_cleanup.append(_close)
     return app
 
 
 def _recording(settings: Settings) -> FileRecording | None:
-    if settings.webhook_recording_hours <= 0:
+    """The folder of recorded webhooks; also where no more are recorded, and what is there goes with age."""
+    folder, kept_s = settings.recado_data_dir / "recordings", settings.webhook_recording_hours * 3600
+    if kept_s <= 0 and not folder.exists():
         return None
-    return FileRecording(settings.recado_data_dir / "recordings", max_age_s=settings.webhook_recording_hours * 3600)
+    return FileRecording(folder, max_age_s=kept_s or DAY_S)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class _PersonaWords:
@@ -102,7 +117,7 @@ class _PersonaWords:
 
 
 def _background(
-    work: Callable[[], Awaitable[None]], every_s: float
+    work: Callable[[], Awaitable[object]], every_s: float
 ) -> Callable[[web.Application], AsyncIterator[None]]:
     """Run `work` now and every `every_s` seconds while the application lives; failures are logged and retried."""
 

@@ -1,6 +1,7 @@
 """Durable turns on Valkey: what comes in is kept, ordered per conversation, worked on once and never lost."""
 
 from bot.mailbox.coalescing import CoalescingSender
+from bot.mailbox.erasing import MEMORY
 from bot.mailbox.errors import (
     LeaseLost,
     MailboxError,
@@ -16,6 +17,7 @@ from bot.mailbox.model import (
     Depth,
     Effect,
     Erased,
+    Erasure,
     Incoming,
     Lane,
     Lease,
@@ -30,11 +32,13 @@ from bot.mailbox.model import (
 )
 
 __all__ = [
+    "MEMORY",
     "Claim",
     "CoalescingSender",
     "Depth",
     "Effect",
     "Erased",
+    "Erasure",
     "Incoming",
     "Lane",
     "Lease",

@@ -1,29 +1,26 @@
-"""What operators and people's rights need of the mailbox: lists, dead letters, pauses, opt-out, erasure.
+"""What operators and people's rights need of the mailbox: lists, dead letters, pauses, opt-out.
 
 Knows no console and no policy.
 """
 
 from __future__ import annotations
 
-import structlog
 from redis.asyncio import Redis
 
 from bot.mailbox.decoding import Fields, read_person, read_summary
-from bot.mailbox.errors import StoreBroken, UnknownTurn, WindowClosed
+from bot.mailbox.erasing import Erasing
+from bot.mailbox.errors import UnknownTurn, WindowClosed
 from bot.mailbox.functions import Functions
 from bot.mailbox.keys import Sealer
-from bot.mailbox.model import Depth, Erased, PersonRecord, TurnSummary
+from bot.mailbox.model import Depth, PersonRecord, TurnSummary
 from webhooks.messages import Person
 
-log = structlog.get_logger()
 
-
-class Desk:
+class Desk(Erasing):
     """The operator's side of the mailbox."""
 
     def __init__(self, redis: Redis, functions: Functions, sealer: Sealer) -> None:
-        self._redis = redis
-        self._functions = functions
+        super().__init__(redis, functions)
         self._sealer = sealer
 
     # -- turns and dead letters -----------------------------------------------------------------------------------
@@ -110,26 +107,3 @@ class Desk:
     async def set_opt_out(self, person_id: str, *, opted_out: bool) -> bool:
         """Remember that a person wants no answers, or wants them again; False if there is no such person."""
         return bool(await self._functions.call("set_opt_out", person_id, int(opted_out)))
-
-    async def erase(self, person_id: str, *, asked_in: str = "") -> Erased:
-        """Remove all that is kept of a person, running turns too, and rewrite the log; safe to repeat.
-
-        Whoever works on one of these turns meets LeaseLost. Dedupe and opt-out marks stay: keyed hashes only. Where the
-        person asked for it in a conversation, what was written there since is kept, as a first contact.
-        """
-        mailboxes, turns = await self._functions.call("erase", person_id, asked_in)
-        return Erased(
-            conversation_ids=tuple(mailbox.decode() for mailbox in mailboxes),
-            records={turn.decode(): record for turn, record in turns},
-            log_rewritten=await self._rewrite_log(),
-        )
-
-    async def _rewrite_log(self) -> bool:
-        try:
-            await self._functions.guarded(self._redis.bgrewriteaof)
-        except StoreBroken as error:
-            log.warning(
-                "the store does not rewrite its log now; erased data stays in it until it does", error=str(error)
-            )
-            return False
-        return True

@@ -30,6 +30,11 @@ slot.
   lane:fast, lane:voice    stream  tokens: leave to work on one conversation; removed when given back
   hear                     stream  marks of messages whose sound could be transcribed ahead, capped
   turns, dead              zset    turn ids by creation, dead letters by death
+  erasure:<id>             hash    at_ms conversations, and phone user_id while somebody needs them
+  erasure:<id>:keepers     set     who may still keep something of that person
+  erasures                 set     erasures that are not finished
+  recordings               zset    folders of recorded webhooks by the time until which they may hold something
+  log                      hash    removed: counts removals; rewritten: up to which the store's log is rid of them
   arrivals, status_at, hold
 
 A conversation has at most one token and at most one head turn. `schedule` alone decides what it does next.
@@ -814,13 +819,88 @@ serve('set_opt_out', function(person, opted_out)
   return 1
 end)
 
+-- Forgetting ---------------------------------------------------------------------------------------------------------
+
+-- An erasure is remembered until everyone who may keep something outside of the mailbox says that it is gone: 'memory',
+-- and every folder of recorded webhooks. Only the folders need the address; where there is none it is not kept.
+local function note_erasure(erasure, person, mailboxes)
+  local name = key('erasure', erasure)
+  call('HSET', name, 'at_ms', now, 'conversations', table.concat(mailboxes, ' '))
+  call('SADD', name .. ':keepers', 'memory')
+  call('ZREMRANGEBYSCORE', key('recordings'), '-inf', now)
+  local ttl_ms, phone, user_id = cfg.open_ms, fields(person_key(person), 'phone', 'user_id')
+  local folders = call('ZRANGE', key('recordings'), 0, -1, 'WITHSCORES')
+  for i = 1, #folders, 2 do
+    call('SADD', name .. ':keepers', folders[i])
+    ttl_ms = math.max(ttl_ms, folders[i + 1] - now)
+  end
+  if #folders > 0 then
+    if phone then call('HSET', name, 'phone', phone) end
+    if user_id then call('HSET', name, 'user_id', user_id) end
+  end
+  expire(ttl_ms, name, name .. ':keepers')
+  call('SADD', key('erasures'), erasure)
+  call('HINCRBY', key('log'), 'removed', 1)
+end
+
+local function finish_erasure(erasure)
+  local name = key('erasure', erasure)
+  if call('SCARD', name .. ':keepers') > 0 then return end
+  call('DEL', name)
+  call('SREM', key('erasures'), erasure)
+  call('HINCRBY', key('log'), 'removed', 1)
+end
+
+-- A folder of recorded webhooks may hold something of everybody until then.
+serve('enlist_recordings', function(folder, until_ms) call('ZADD', key('recordings'), until_ms, folder) end)
+
+-- The erasures that wait for `keeper`, of those at least so old: {{erasure, hash}…}. A folder whose time is over keeps
+-- nothing any more, so nobody waits for it.
+serve('erasures', function(keeper, min_age_ms)
+  local found = {}
+  call('ZREMRANGEBYSCORE', key('recordings'), '-inf', now)
+  for _, erasure in ipairs(call('SMEMBERS', key('erasures'))) do
+    local name = key('erasure', erasure)
+    for _, folder in ipairs(call('SMEMBERS', name .. ':keepers')) do
+      if folder ~= 'memory' and not call('ZSCORE', key('recordings'), folder) then
+        call('SREM', name .. ':keepers', folder)
+      end
+    end
+    finish_erasure(erasure)
+    local old = now - (call('HGET', name, 'at_ms') or now) >= tonumber(min_age_ms)
+    if old and call('SISMEMBER', name .. ':keepers', keeper) == 1 then
+      found[#found + 1] = {erasure, call('HGETALL', name)}
+    end
+  end
+  return found
+end)
+
+-- `keeper` has nothing of that person any more.
+serve('erased', function(erasure, keeper)
+  if call('SREM', key('erasure', erasure, 'keepers'), keeper) == 1 then finish_erasure(erasure) end
+end)
+
+-- The count of removals, if the store's log still holds something that was removed.
+serve('log_debt', function()
+  local removed, rewritten = fields(key('log'), 'removed', 'rewritten')
+  if tonumber(removed or 0) > tonumber(rewritten or 0) then return removed end
+  return nil
+end)
+
+serve('log_rewritten', function(removed)
+  local rewritten = call('HGET', key('log'), 'rewritten')
+  call('HSET', key('log'), 'rewritten', math.max(rewritten or 0, removed))
+end)
+
 -- Removes all that is kept of a person, running turns too, but for dedupe and opt-out marks. What waits in the
 -- conversation `asked_in` was written after the wish to be forgotten: it is a first contact, and its address stays.
--- Returns {conversations, {{turn, record}…}}.
-serve('erase', function(person, asked_in)
+-- Returns {conversations, {{turn, record}…}, whether there was such a person}.
+serve('erase', function(person, asked_in, erasure)
   person = living_person(person)
   local name, turns, met_anew = person_key(person), {}, false
   local mailboxes = call('SMEMBERS', name .. ':mailboxes')
+  local known = call('EXISTS', name)
+  if known == 1 then note_erasure(erasure, person, mailboxes) end
   for _, id in ipairs(mailboxes) do
     withdraw(id)
     for _, turn in ipairs(call('ZRANGE', key('conversation', id, 'turns'), 0, -1)) do
@@ -847,11 +927,11 @@ serve('erase', function(person, asked_in)
     call('HSET', name, 'first_seen_ms', now)
     call('HDEL', name, 'former')
     schedule(asked_in)
-    return {mailboxes, turns}
+    return {mailboxes, turns, known}
   end
   local aliases = call('SMEMBERS', name .. ':aliases')
   mark_opt_out(person, aliases)
   for _, alias in ipairs(aliases) do call('DEL', key('alias', alias)) end
   call('DEL', name, name .. ':aliases', name .. ':mailboxes')
-  return {mailboxes, turns}
+  return {mailboxes, turns, known}
 end)

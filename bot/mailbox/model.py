@@ -233,8 +233,20 @@ class Depth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """What was removed with a person: ids, and the last record of each turn, from which its blobs can be found."""
+    """What was removed with a person: ids, and the last record of each turn, from which its blobs can be found.
+
+    `erasure_id` is what is remembered of it until it is finished; None for somebody who was not known.
+    """
 
     conversation_ids: tuple[str, ...]
     records: Mapping[str, bytes] = field(repr=False)
-    log_rewritten: bool
+    erasure_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """What others still have to forget. `marks`, a phone number and a user id, are for folders of recorded webhooks."""
+
+    id: str
+    conversation_ids: tuple[str, ...]
+    marks: tuple[str, ...] = field(repr=False)

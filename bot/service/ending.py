@@ -8,7 +8,7 @@ from __future__ import annotations
 import structlog
 
 from bot.conversation import Conversation, RecentTurn
-from bot.mailbox import Claim
+from bot.mailbox import MEMORY, Claim
 from bot.record import Aftermath, load_record
 from bot.service.dependencies import Dependencies
 from bot.turn import Turn
@@ -58,16 +58,19 @@ async def _keep_note(d: Dependencies, known: Conversation, turn: Turn, aftermath
 
 async def _erase(d: Dependencies, claim: Claim, turn: Turn) -> None:
     # The mailbox first: what is written from now on is a first contact. A repeated call finds nobody there, so the
-    # rest does not depend on its answer alone.
+    # rest does not depend on its answer alone. Where this process ends in between, `bot.forgetting` goes on.
     erased = await d.mailbox.erase(claim.person.id, asked_in=claim.lease.conversation_id)
     known = (claim.lease.conversation_id, *claim.former_conversation_ids)
-    await d.conversations.erase({*known, *erased.conversation_ids})
+    for blob_id in await d.conversations.erase({*known, *erased.conversation_ids}):
+        await d.blobs.delete(blob_id)
     await _forget_notes(d.blobs, turn)
     for record in erased.records.values():
         try:
             await _forget_notes(d.blobs, load_record(record).turn)
         except Unreadable:
             log.warning("a turn's notes could not be told from its record; they end with their time to live")
+    if erased.erasure_id is not None:
+        await d.mailbox.erased(erased.erasure_id, MEMORY)
     log.info("a person's data was erased")
 
 

@@ -139,6 +139,13 @@ async def test_erasing_leaves_nothing_of_it_and_all_of_the_others(conversations:
     assert [key for key in left if b":c1" in key] == []
 
 
+async def test_nothing_keeps_the_last_note_of_an_erased_conversation(conversations: Conversations) -> None:
+    for conversation_id, note in (("c1", "blob-1"), ("c2", "blob-2")):
+        await conversations.keep_note(conversation_id, note, until_ms=NOW_MS + 60_000)
+    assert await conversations.erase(["c1", "unknown"]) == {"blob-1"}
+    assert await conversations.kept_notes(NOW_MS) == {"blob-2"}
+
+
 def test_what_was_said_does_not_show_in_a_representation() -> None:
     line = Line(role="person", text="segredo", at_ms=1)
     shown = repr(Conversation(id="c", person_id="p", endpoint_id="e", history=(line,))) + repr(line)

@@ -18,15 +18,17 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from bot.heartbeat import Heartbeats
-from bot.installation import open_installation
+from bot.installation import open_installation, opened_installation
 from bot.mailbox import Lane
 from bot.mailbox.keys import key
 from bot.persona_store import Personas
 from bot.settings import Settings
-from bot.store import Role
+from bot.store import Role, StorePlaces
 from bot.web import _background, build_app, run_web
 from tests.household import personas
 from tests.stack import free_port
+from webhooks.messages import Person
+from webhooks.recording import read_recording, recordings
 from webhooks.whatsapp.routes import PATH
 from webhooks.whatsapp.signature import SIGNATURE_HEADER, sign
 
@@ -160,7 +162,7 @@ async def test_nothing_is_recorded_unless_it_is_asked_for(receiver: Receiver, tm
 async def test_webhooks_are_recorded_where_it_is_asked_for(start: Start, tmp_path: Path) -> None:
     receiver = await start(webhook_recording_hours=24)
     await receiver.post()
-    assert [path for path in (tmp_path / "recordings").rglob("*") if path.is_file()]
+    assert len(recorded(tmp_path)) == 1
 
 
 async def test_the_names_of_stored_personas_are_commands(redis: Redis, start: Start) -> None:
@@ -176,6 +178,74 @@ async def test_the_names_of_stored_personas_are_commands(redis: Redis, start: St
         return int(await redis.xlen(key("lane", Lane.FAST))) > 0
 
     await until(a_command)
+
+
+# -- forgetting -----------------------------------------------------------------------------------------------------
+
+PHONE = "5511987654321"
+
+
+def recorded(folder: Path) -> list[bytes]:
+    return [webhook.body for path in recordings(folder / "recordings") for webhook in read_recording(path)]
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is owed to erasures is done without delay."""
+    monkeypatch.setattr("bot.web.FORGET_AFTER_S", 0.0)
+    monkeypatch.setattr("bot.web.FORGET_S", 0.01)
+
+
+@pytest.fixture
+def erase(settings: MakeSettings) -> Callable[[], Awaitable[None]]:
+    """Erase whoever wrote, as a worker that ends as soon as the mailbox has done so."""
+
+    async def begin() -> None:
+        async with opened_installation(settings()) as worker:
+            person = await worker.mailbox.find_person("whatsapp", Person(phone=PHONE))
+            assert person is not None
+            await worker.mailbox.erase(person.id)
+
+    return begin
+
+
+def in_the_log(places: StorePlaces) -> bool:
+    return any(PHONE.encode() in path.read_bytes() for path in places.folder.rglob("*.aof"))
+
+
+async def finished(redis: Redis, places: StorePlaces) -> bool:
+    return await redis.scard(key("erasures")) == 0 and not in_the_log(places)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_whoever_is_erased_is_struck_from_the_recordings_and_the_stores_log(
+    start: Start, erase: Callable[[], Awaitable[None]], tmp_path: Path, store_places_for_tests: StorePlaces
+) -> None:
+    receiver = await start(webhook_recording_hours=24)
+    await receiver.post()
+    assert (len(recorded(tmp_path)), in_the_log(store_places_for_tests)) == (1, True)
+    await erase()
+    await until(lambda: finished(receiver.redis, store_places_for_tests))
+    assert recorded(tmp_path) == []
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("hours", [24, 0])
+async def test_a_receiver_that_ended_strikes_when_it_starts_again_even_if_it_records_no_more(
+    start: Start,
+    erase: Callable[[], Awaitable[None]],
+    tmp_path: Path,
+    store_places_for_tests: StorePlaces,
+    hours: int,
+) -> None:
+    first = await start(webhook_recording_hours=24)
+    await first.post()
+    await first.client.close()
+    await erase()
+    assert len(recorded(tmp_path)) == 1
+    await start(webhook_recording_hours=hours)
+    await until(lambda: finished(first.redis, store_places_for_tests))
+    assert recorded(tmp_path) == []
 
 
 # -- health, readiness, metrics -------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.mailbox import Effect, Lane, LeaseLost
+from bot.mailbox import MEMORY, Effect, Lane, LeaseLost
 from tests.conftest import Box
 from webhooks.messages import Person
 
@@ -188,8 +188,9 @@ async def test_erasing_leaves_only_hashed_marks_of_a_person(box: Box) -> None:
     assert len(erased.conversation_ids) == 2
     assert sorted(erased.records.values()) == [b"answered", b"secret record"]
     structure = ("due", "backlog", "lane:", "hear", "arrivals", "turns", "dead", "status_at")
+    await box.mailbox.erased(erased.erasure_id, MEMORY)
     left = [name.decode().removeprefix("{recado:0}:") for name in await box.redis.keys("*")]
-    assert {name.split(":")[0] for name in left if not name.startswith(structure)} == {"dedupe", "optout"}
+    assert {name.split(":")[0] for name in left if not name.startswith(structure)} == {"dedupe", "optout", "log"}
     assert (await box.mailbox.depth()).conversations == 0
     with pytest.raises(LeaseLost):
         await box.done(running)
