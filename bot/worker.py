@@ -39,7 +39,7 @@ from tts.batching import BatchStats
 from tts.blobs import FolderBlobStore
 from tts.casting import Casting
 from tts.checks.configured import build_gate
-from tts.contract import Utterance
+from tts.contract import Utterance, Voice
 from tts.errors import TtsError
 from tts.hearing import build_transcriber
 from tts.settings import TtsSettings
@@ -51,7 +51,7 @@ from webhooks.whatsapp.pacing import Pacer, Rate
 
 log = structlog.get_logger()
 
-HUNG_EXIT_CODE = 70
+LOST_EXIT_CODE = 70
 BLOB_SWEEP_S = 3600.0
 NOTE_KEPT_S = 24 * 3600.0
 
@@ -80,7 +80,7 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
         notary = build_notary(settings, installation.redis, installation.samples)
         gate = build_gate(tts_settings, material=installation.samples, transcriber=transcriber)
         speaker = build_speaker(
-            tts_settings, casting=casting, gate=gate, on_hung=_end_hung, on_batch=_batch_counter(metrics)
+            tts_settings, casting=casting, gate=gate, on_lost=_end_lost, on_batch=_batch_counter(metrics)
         )
         ears = Ears(channel, transcriber, max_bytes=settings.audio_max_bytes, metrics=metrics, timer=time.perf_counter)
         composer = Composer(
@@ -127,11 +127,12 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
         try:
             await installation.personas.seed_if_empty()
             hearing = asyncio.create_task(transcriber.start())
-            await speaker.start(_report)
+            voices = await _voices(installation)
+            await speaker.start(_report, voices=voices)
             await dispatcher.start()
             await hearing  # a voice note that comes earlier waits for the ears to open; nothing else has to
             condition.warm = True
-            background.append(asyncio.create_task(_prepare(speaker, installation)))
+            background.append(asyncio.create_task(_prepare(speaker, voices)))
             log.info("ready", worker=name)
             await stopping.wait()
         finally:
@@ -187,19 +188,30 @@ def _batch_counter(metrics: Metrics) -> Any:
     return count
 
 
-def _end_hung(engine: str, suspects: Sequence[Utterance]) -> None:
-    """A hung kernel cannot be cancelled: stop renewing by ending; the turns come back and run alone."""
-    log.critical("the engine hangs, ending the process", engine=engine, suspects=len(suspects))
-    os._exit(HUNG_EXIT_CODE)
+def _end_lost(engine: str, suspects: Sequence[Utterance]) -> None:
+    """A hung kernel cannot be cancelled, a failed device not used: end; the turns come back and run alone."""
+    log.critical("the engine is lost, ending the process", engine=engine, suspects=len(suspects))
+    os._exit(LOST_EXIT_CODE)
 
 
-async def _prepare(speaker: Speaker, installation: Installation) -> None:
-    """Cast the voices of all personas ahead of their first turn."""
+async def _voices(installation: Installation) -> list[Voice]:
+    """The voices of all personas, as far as they can be read."""
+    voices = []
     for persona in await installation.personas.list():
         try:
-            await speaker.prepare(await installation.voices.resolve(persona))
+            voices.append(await installation.voices.resolve(persona))
+        except TtsError as error:
+            log.warning("a persona has no voice", persona=persona.id, error=type(error).__name__)
+    return voices
+
+
+async def _prepare(speaker: Speaker, voices: Sequence[Voice]) -> None:
+    """Cast the voices ahead of their first turn."""
+    for voice in voices:
+        try:
+            await speaker.prepare(voice)
         except (TtsError, RedisError) as error:
-            log.warning("a voice was not prepared", persona=persona.id, error=type(error).__name__)
+            log.warning("a voice was not prepared", voice=voice.id, error=type(error).__name__)
 
 
 async def _sweep(blobs: FolderBlobStore, conversations: Conversations) -> None:

@@ -195,7 +195,7 @@ class Household:
             gate=SignalCheck(),
             casting=self.casting,
             takes=1,
-            on_hung=lambda _name, _suspects: None,
+            on_lost=lambda _name, _suspects: None,
             on_batch=lambda _stats: None,
         )
 

@@ -1,8 +1,9 @@
 """Gathers segments of different turns and personas into batches and runs them on one device's thread.
 
 Which segments go together is a pure choice (`choose_batch`); the rest is waiting, deadlines and cancellation. Must not
-know what an engine does, only that it takes a batch and may hang: a hung kernel cannot be cancelled, so a batch over
-its deadline is reported (`on_hung`) and its callers are told; the process is expected to end.
+know what an engine does, only that it takes a batch and may be lost: a hung kernel cannot be cancelled, nor a failed
+device be used again, so a batch over its deadline or on such a device is reported (`on_lost`) and its callers are told;
+the process is expected to end.
 """
 
 from __future__ import annotations
@@ -19,14 +20,13 @@ from typing import TypeVar
 import structlog
 
 from tts.contract import Engine, PcmAudio, Utterance
-from tts.errors import DeadlineExceeded, EngineFailed, EngineOverloaded, EngineUnavailable, TtsError
+from tts.errors import DeadlineExceeded, DeviceLost, EngineFailed, EngineOverloaded, EngineUnavailable, TtsError
 
 _log = structlog.get_logger()
 
 T = TypeVar("T")
 
 _LOOK_AHEAD = 4
-_HANGS = "the engine hangs; its process has to be restarted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +41,12 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPolicy:
-    """Sizes and times of batches, in segments and seconds."""
+    """Sizes and times of batches, in segments and seconds. `load_deadline_s` is for work that may load a model."""
 
     max_batch: int
     max_wait_s: float
     deadline_s: float
+    load_deadline_s: float = 1800.0
     queue_max: int = 512
 
 
@@ -129,20 +130,20 @@ class Batcher:
         *,
         device: Device,
         policy: BatchPolicy,
-        on_hung: Callable[[str, Sequence[Utterance]], None],
+        on_lost: Callable[[str, Sequence[Utterance]], None],
         on_batch: Callable[[BatchStats], None] = lambda _stats: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._device = device
         self._policy = policy
-        self._on_hung = on_hung
+        self._on_lost = on_lost
         self._on_batch = on_batch
         self._clock = clock
         self._orders = itertools.count()
         self._queue: dict[int, _Job] = {}
         self._arrived = asyncio.Event()
-        self._hung = False
+        self._lost = ""
         self._runner: asyncio.Task[None] | None = None
 
     @property
@@ -150,14 +151,19 @@ class Batcher:
         """Segments waiting."""
         return len(self._queue)
 
+    @property
+    def lost(self) -> str:
+        """Why the engine can never be asked again in this process; empty while it can."""
+        return self._lost
+
     async def submit(self, utterance: Utterance, *, group: str) -> Spoken:
         """The segment, spoken. Cancelling the caller takes a waiting segment out of the queue.
 
         Raises what the engine said of this segment, EngineOverloaded when the queue is full, DeadlineExceeded when its
-        batch hung, EngineUnavailable after that.
+        batch hung, DeviceLost when the device failed under it, EngineUnavailable after either.
         """
-        if self._hung:
-            raise EngineUnavailable(_HANGS)
+        if self._lost:
+            raise EngineUnavailable(self._lost)
         if len(self._queue) >= self._policy.queue_max:
             raise EngineOverloaded("the engine's queue is full", retry_after_s=5.0)
         waiting = Waiting(order=next(self._orders), group=group, expected_s=utterance.expected_s, since_s=self._clock())
@@ -171,23 +177,27 @@ class Batcher:
         finally:
             self._queue.pop(waiting.order, None)
 
-    async def alone(self, work: Callable[[], T]) -> T:
-        """What `work` gives, run on the device's thread between batches and under a batch's deadline.
+    async def alone(self, work: Callable[[], T], *, deadline_s: float | None = None) -> T:
+        """What `work` gives, run on the device's thread between batches, under a batch's deadline or its own.
 
         Raises what `work` raises; anything but a TtsError becomes EngineFailed. DeadlineExceeded when it hung.
         """
-        if self._hung:
-            raise EngineUnavailable(_HANGS)
+        longest_s = self._policy.deadline_s if deadline_s is None else deadline_s
+        if self._lost:
+            raise EngineUnavailable(self._lost)
         async with self._device.free:
             running = asyncio.get_running_loop().run_in_executor(self._device.executor, work)
             try:
-                async with asyncio.timeout(self._policy.deadline_s):
+                async with asyncio.timeout(longest_s):
                     return await asyncio.shield(running)
             except TimeoutError as error:
-                self._give_up([])
-                raise DeadlineExceeded(f"it took longer than {self._policy.deadline_s:g} s") from error
+                self._give_up([], _hangs(longest_s))
+                raise DeadlineExceeded(f"it took longer than {longest_s:g} s") from error
             except asyncio.CancelledError:
                 await asyncio.wait([running])  # the device is not free before its thread is
+                raise
+            except DeviceLost as error:
+                self._give_up([], str(error))
                 raise
             except TtsError:
                 raise
@@ -204,7 +214,7 @@ class Batcher:
         self._refuse_rest(EngineUnavailable("the engine is closing"))
 
     async def _run(self) -> None:
-        while not self._hung:
+        while not self._lost:
             if not self._chosen():
                 self._arrived.clear()
                 with contextlib.suppress(TimeoutError):
@@ -236,7 +246,9 @@ class Batcher:
             async with asyncio.timeout(self._policy.deadline_s):
                 results = await asyncio.shield(running)
         except TimeoutError:
-            self._give_up(jobs)
+            for job in jobs:
+                job.fail(DeadlineExceeded(f"a batch took longer than {self._policy.deadline_s:g} s"))
+            self._give_up(jobs, _hangs(self._policy.deadline_s))
             return
         except BaseException:
             for job in jobs:
@@ -250,6 +262,9 @@ class Batcher:
                 queue_s = started_s - job.waiting.since_s
                 job.done.set_result(Spoken(audio=result, queue_s=queue_s, generate_s=took_s, batch_size=len(jobs)))
         self._report(jobs, results, started_s=started_s, took_s=took_s)
+        lost = [result for result in results if isinstance(result, DeviceLost)]
+        if lost:
+            self._give_up(jobs, str(lost[0]))
 
     def _report(
         self, jobs: Sequence[_Job], results: Sequence[PcmAudio | TtsError], *, started_s: float, took_s: float
@@ -286,15 +301,17 @@ class Batcher:
             return [EngineFailed(f"{len(results)} results for {len(utterances)} utterances")] * len(utterances)
         return results
 
-    def _give_up(self, jobs: Sequence[_Job]) -> None:
-        self._hung = True
-        for job in jobs:
-            job.fail(DeadlineExceeded(f"a batch took longer than {self._policy.deadline_s:g} s"))
-        self._refuse_rest(EngineUnavailable(_HANGS))
-        _log.error("engine.hung", engine=self._engine.info.name, batch=len(jobs))
-        self._on_hung(self._engine.info.name, [job.utterance for job in jobs])
+    def _give_up(self, suspects: Sequence[_Job], reason: str) -> None:
+        self._lost = f"{reason}; its process has to be restarted"
+        self._refuse_rest(EngineUnavailable(self._lost))
+        _log.error("engine.lost", engine=self._engine.info.name, batch=len(suspects), reason=reason)
+        self._on_lost(self._engine.info.name, [job.utterance for job in suspects])
 
     def _refuse_rest(self, error: TtsError) -> None:
         for job in self._queue.values():
             job.fail(error)
         self._queue.clear()
+
+
+def _hangs(deadline_s: float) -> str:
+    return f"the engine hangs: nothing came for {deadline_s:g} s"

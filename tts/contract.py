@@ -31,6 +31,13 @@ class PcmAudio:
         return len(self.samples) / self.sample_rate_hz
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Take(PcmAudio):
+    """Audio whose engine also told how alike it is to its voice: the cosine of their embeddings by its own encoder."""
+
+    own_similarity: float
+
+
 class SourceKind(StrEnum):
     """What a part of a voice's mix is made of; every engine declares which kinds it takes."""
 
@@ -55,8 +62,8 @@ class Voice:
 
     `stand_in` names styles for engines that know neither prompt nor sample; a voice without one is not spoken by such
     engines. A voice that `must_resemble` is not heard when it does not sound like its sources: another engine is asked,
-    and in the end the answer is written. `speed` is a factor (1.0 = the engine's own pace). `version` grows with every
-    change that can be heard.
+    and in the end the answer is written. `speed` is a factor, 0.5 to 2 (1.0 = the engine's own pace). `version` grows
+    with every change that can be heard.
     """
 
     id: str
@@ -102,7 +109,8 @@ class VoiceProfile:
 class Utterance:
     """One segment to be spoken in one voice. `text` is already words; at most 500 characters.
 
-    `profile` is there whenever the engine is a CastingEngine.
+    `expected_s` is its length at the pace it is asked for: the voice's, or the engine's own where `EngineInfo.paces` is
+    False. `profile` is there whenever the engine is a CastingEngine.
     """
 
     text: str
@@ -125,6 +133,7 @@ class EngineInfo:
     max_batch: int
     source_kinds: frozenset[SourceKind]
     designs: bool = False
+    paces: bool = True  # speaks at `Voice.speed`; without, its takes are stretched
     deterministic: bool = False  # another seed changes nothing, so a rejected take is not tried again
     names: tuple[str, ...] = ()  # styles or timbres that `VoiceSource.ref` may name
 
@@ -156,6 +165,19 @@ class CastingEngine(Engine, Protocol):
 
     def cast(self, voice: Voice, sources: Sequence[PreparedSource]) -> VoiceProfile:
         """The profile of `voice` from its prepared sources, weights normalised inside. Raises BadVoice, BadAudio."""
+        ...
+
+
+@runtime_checkable
+class SelectiveEngine(Engine, Protocol):
+    """An engine of several models. `load` brings all that speak into memory, `load_for` those that are needed."""
+
+    def ready_for(self, kinds: frozenset[SourceKind]) -> bool:
+        """Whether all that speaks voices made of `kinds` is in memory. Any thread may ask."""
+        ...
+
+    def load_for(self, kinds: frozenset[SourceKind]) -> None:
+        """Bring in what speaks voices made of `kinds`, warm; idempotent, nothing for none. Raises EngineUnavailable."""
         ...
 
 

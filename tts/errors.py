@@ -10,7 +10,8 @@ TtsError                    retryable says whether the same call may succeed lat
 ├── BlobLocked              stored bytes that no key at hand opens
 ├── EngineUnavailable       not configured, not loaded, model missing or damaged
 ├── EngineFailed            the engine tried and failed (retryable)
-│   └── EngineOverloaded    no room now: out of memory or queue full (retryable, with retry_after_s)
+│   ├── EngineOverloaded    no room now: out of memory or queue full (retryable, with retry_after_s)
+│   └── DeviceLost          the device failed under the engine: only a new process can use it
 ├── TakeRejected            the gate refused what the engine made (retryable: another take may pass)
 ├── DeadlineExceeded        it took longer than the caller could wait
 └── NoVoice                 every engine of the order failed: answer in text
@@ -75,6 +76,12 @@ class EngineOverloaded(EngineFailed):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class DeviceLost(EngineFailed):
+    """The device failed under the engine, and everything it holds with it: its process has to be restarted."""
+
+    retryable = False
 
 
 class TakeRejected(TtsError):

@@ -13,7 +13,7 @@ from tts.contract import PcmAudio, Utterance
 
 Scores = tuple[tuple[str, float], ...]
 
-_WORST_IS_LEAST = frozenset({"level_dbfs", "similarity"})
+_WORST_IS_LEAST = frozenset({"level_dbfs", "similarity", "own_similarity"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

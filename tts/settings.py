@@ -189,6 +189,11 @@ class TtsSettings(BaseSettings):
         gt=0,
         description="Longest time one batch may take, in seconds; then the engine counts as hung and the worker exits.",
     )
+    tts_load_deadline_s: float = Field(
+        default=1800.0,
+        gt=0,
+        description="Longest time a model may take to be fetched and loaded while the worker runs, in seconds.",
+    )
     tts_queue_max: int = Field(default=512, ge=1, description="Most segments waiting for one engine.")
     tts_takes: int = Field(default=2, ge=1, le=5, description="Tries of one engine before the next one is asked.")
 
@@ -222,8 +227,9 @@ class TtsSettings(BaseSettings):
     )
     gate_similarity: bool = Field(
         default=False,
-        description="on: every take is compared with its voice's recordings (needs the extra similarity). Voices that "
-        "must resemble are compared in any case.",
+        description="on: every take is compared with its voice: by the engine's own encoder where it has one, and with "
+        "the voice's recordings where the extra similarity is installed. Voices that must resemble are compared in any "
+        "case.",
     )
     gate_similarity_min: float = Field(
         default=0.7,
@@ -231,6 +237,14 @@ class TtsSettings(BaseSettings):
         le=1,
         description="Lowest accepted similarity of a take to its voice: one speaker's takes have 0.79 and more, two "
         "speakers' 0.6 and less.",
+    )
+
+    gate_own_similarity_min: float | None = Field(
+        default=None,
+        gt=-1,
+        le=1,
+        description="Lowest accepted similarity by the encoder of the engine itself (qwen3 and xtts have one). Unset: "
+        "it is kept with the note and refuses nothing; look at those of your own voices before you set it.",
     )
 
     breaker_failures: int = Field(default=5, ge=1, description="Failures in the window that stop asking an engine.")

@@ -1,28 +1,30 @@
-"""One engine at work: its life, its breaker, and the takes of a note's segments. Must not know other engines or notes.
-
-A segment whose take the gate refuses is spoken again with another seed, then in two parts; the rest of the note keeps
-what it has.
-"""
+"""One engine at work: its life, its models, its breaker and its profiles. Must not know other engines or notes."""
 
 from __future__ import annotations
 
 import asyncio
-import random
+import math
 import time
-import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
-from typing import Any
 
 import structlog
 
-from tts.audio.pcm import fade_edges, join, trim_edges
 from tts.batching import Batcher, BatchPolicy, BatchStats, Device
 from tts.breaker import Breaker, BreakerPolicy, BreakerState
 from tts.casting import Casting, Found
-from tts.contract import CastingEngine, DesigningEngine, Engine, PcmAudio, Utterance, Voice
+from tts.contract import (
+    CastingEngine,
+    DesigningEngine,
+    Engine,
+    PcmAudio,
+    SelectiveEngine,
+    SourceKind,
+    Utterance,
+    Voice,
+)
 from tts.errors import (
     DeadlineExceeded,
     EngineFailed,
@@ -33,15 +35,14 @@ from tts.errors import (
 )
 from tts.fallback import EngineView
 from tts.gate import Check, Scores, worst_scores
+from tts.takes import TakeMaker
 from tts.text import expected_duration_s
-from tts.text.halves import halves
-from tts.text.sentences import CLAUSE_PAUSE_MS, has_word
 from tts.voices.design import DesignedClip, design_text
+from tts.voices.mix import kinds_needed
 
 _log = structlog.get_logger()
 
-_BACKOFF_S = 0.2
-_SHORTEST_PARTED_S = 2.0  # a shorter segment would fall into words
+_LOAD_AGAIN_S = 60.0
 
 
 class EngineState(StrEnum):
@@ -51,7 +52,7 @@ class EngineState(StrEnum):
     WAITING = "not loaded yet"
     LOADED = "loaded"
     FAILED = "failed"
-    HUNG = "hung"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +85,6 @@ class Rendering:
     refused: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Segment:
-    audio: PcmAudio
-    queue_s: float
-    gate_s: float
-    batch_size: int
-    scores: Scores
-    refused: tuple[str, ...] = ()
-
-
 class EngineSlot:
     """An engine with its queue and breaker.
 
@@ -111,7 +102,7 @@ class EngineSlot:
         gate: Check,
         casting: Casting,
         takes: int,
-        on_hung: Callable[[str, Sequence[Utterance]], None],
+        on_lost: Callable[[str, Sequence[Utterance]], None],
         on_batch: Callable[[BatchStats], None],
         reason: str = "",
         clock: Callable[[], float] = time.monotonic,
@@ -120,21 +111,24 @@ class EngineSlot:
         self.name = name
         self._engine = engine
         self._device = device
-        self._gate = gate
         self._casting = casting
-        self._takes = takes
+        self._tries = takes
         self._clock = clock
-        self._sleep = sleep
         self._breaker = Breaker(policy=breaker)
         self._state = EngineState.WAITING if engine else EngineState.NOT_CONFIGURED
         self._reason = reason
-        self._on_hung = on_hung
+        self._on_lost = on_lost
+        self._load_deadline_s = batching.load_deadline_s
+        self._loads: dict[frozenset[SourceKind], asyncio.Task[None]] = {}
+        self._rendered_at_s = -math.inf
         self._batcher: Batcher | None = None
+        self._takes: TakeMaker | None = None
         if engine is not None:
             policy = replace(batching, max_batch=min(batching.max_batch, engine.info.max_batch))
             self._batcher = Batcher(
-                engine, device=device, policy=policy, on_hung=self._hung, on_batch=on_batch, clock=clock
+                engine, device=device, policy=policy, on_lost=self._lost, on_batch=on_batch, clock=clock
             )
+            self._takes = TakeMaker(self._batcher, gate=gate, takes=takes, clock=clock, sleep=sleep)
 
     @property
     def status(self) -> EngineStatus:
@@ -160,13 +154,17 @@ class EngineSlot:
             allowed=self._breaker.allows(now_s),
         )
 
-    async def load(self) -> None:
-        """Load on the device's thread; a failure is kept as the reason and raised by nobody."""
-        if self._engine is None or self._state is EngineState.LOADED:
+    async def load(self, voices: Sequence[Voice] | None = None) -> None:
+        """Load on the device's thread what `voices` need, or all; a failure is kept as the reason, raised by nobody."""
+        engine = self._engine
+        if engine is None or self._state is EngineState.LOADED:
             return
         started_s = self._clock()
+        work = engine.load
+        if voices is not None and isinstance(engine, SelectiveEngine):
+            work = partial(engine.load_for, kinds_needed(voices, engine.info))
         try:
-            await asyncio.get_running_loop().run_in_executor(self._device.executor, self._engine.load)
+            await asyncio.get_running_loop().run_in_executor(self._device.executor, work)
         except TtsError as error:
             self._state, self._reason = EngineState.FAILED, str(error)
             _log.warning("engine.load_failed", engine=self.name, reason=str(error))
@@ -188,18 +186,20 @@ class EngineSlot:
 
     async def render(self, utterances: Sequence[Utterance]) -> Rendering:
         """All segments, accepted by the gate. Raises the error of the first that failed; the breaker has counted it."""
-        group = uuid.uuid4().hex
+        if self._engine is None or self._takes is None:
+            raise EngineUnavailable(f"{self.name} is not configured")
         started_s = self._clock()
         self._breaker = self._breaker.asked(started_s)
         try:
             found = await self.profile(utterances[0].voice)
             profile = found.profile if found else None
             cast = [replace(utterance, profile=profile) for utterance in utterances]
-            done = await self._segments(cast, group, self._segment)
+            done = await self._takes.segments(cast, self._engine.info)
         except TtsError as error:
             self._count(error)
             raise
         self._breaker = self._breaker.succeeded()
+        self._rendered_at_s = self._clock()
         queue_s = min(segment.queue_s for segment in done)
         return Rendering(
             segments=tuple(segment.audio for segment in done),
@@ -213,13 +213,39 @@ class EngineSlot:
         )
 
     async def profile(self, voice: Voice) -> Found | None:
-        """The profile this engine speaks `voice` with; None when it needs none. Raises what Casting raises."""
+        """The profile this engine speaks `voice` with; None when it needs none.
+
+        A model the voice needs is loaded first, which may take minutes. Raises what that and Casting raise.
+        """
         engine, batcher = self._engine, self._batcher
-        if batcher is None or not isinstance(engine, CastingEngine):
+        if batcher is None or engine is None:
+            return None
+        if isinstance(engine, SelectiveEngine):
+            kinds = kinds_needed((voice,), engine.info)
+            if not engine.ready_for(kinds):
+                await self._bring_in(engine, kinds)
+        if not isinstance(engine, CastingEngine):
             return None
         return await self._casting.profile(
-            voice, engine.info, lambda sources: batcher.alone(lambda: engine.cast(voice, sources))
+            voice, engine.info, lambda sources: batcher.alone(partial(engine.cast, voice, sources))
         )
+
+    async def _bring_in(self, engine: SelectiveEngine, kinds: frozenset[SourceKind]) -> None:
+        """Load what speaks `kinds`, once for all who ask; whoever gives up stops it for nobody."""
+        if self._batcher is None:
+            return
+        task = self._loads.get(kinds)
+        if task is None:
+            _log.info("engine.loading_more", engine=self.name, kinds=sorted(kinds))
+            work = self._batcher.alone(partial(engine.load_for, kinds), deadline_s=self._load_deadline_s)
+            self._loads[kinds] = task = asyncio.create_task(work, name=f"loading-{self.name}")
+            task.add_done_callback(lambda done: self._brought_in(kinds, done))
+        await asyncio.shield(task)
+
+    def _brought_in(self, kinds: frozenset[SourceKind], task: asyncio.Task[None]) -> None:
+        failed = not task.cancelled() and task.exception() is not None
+        # What failed fails for the next ones too: while it is tried, nobody else is spoken for.
+        task.get_loop().call_later(_LOAD_AGAIN_S if failed else 0.0, self._loads.pop, kinds, None)
 
     @property
     def designs(self) -> bool:
@@ -232,8 +258,8 @@ class EngineSlot:
 
         Raises TakeRejected when none is accepted, EngineUnavailable when the engine does not design.
         """
-        engine, batcher = self._engine, self._batcher
-        if batcher is None or not isinstance(engine, DesigningEngine):
+        engine, batcher, gated = self._engine, self._batcher, self._takes
+        if batcher is None or gated is None or not isinstance(engine, DesigningEngine):
             raise EngineUnavailable(f"{self.name} does not design voices")
         text, spoken = design_text(language)
         said = Utterance(
@@ -243,94 +269,24 @@ class EngineSlot:
             expected_s=expected_duration_s(text, spoken),
         )
         refused: TakeRejected | None = None
-        for take in range(self._takes):
+        for take in range(self._tries):
             work = partial(engine.design, prompt, text=text, language=spoken, seed=seed + take)
-            audio = await batcher.alone(work)
+            audio = await batcher.alone(work, deadline_s=self._load_deadline_s)
             try:
-                await self._judged(audio, said)
+                await gated.accepted(audio, said)
             except TakeRejected as error:
                 refused = error
             else:
                 return DesignedClip(audio=audio, transcript=text, engine=self.name, model=engine.info.model)
         raise refused or TakeRejected("no take was made")
 
-    def ran_out_of_time(self) -> None:
-        """A caller's deadline passed while this engine spoke: to the breaker that is a failure."""
-        self._breaker = self._breaker.failed(self._clock())
+    def ran_out_of_time(self, asked_at_s: float) -> None:
+        """A caller's deadline passed while this engine was asked: a failure, unless it finished others' notes since.
 
-    @staticmethod
-    async def _segments(
-        utterances: Sequence[Utterance], group: str, speak: Callable[[Utterance, str], Coroutine[Any, Any, _Segment]]
-    ) -> list[_Segment]:
-        """All segments spoken together. Raises the error of the first that failed, and stops the others."""
-        try:
-            async with asyncio.TaskGroup() as together:
-                tasks = [together.create_task(speak(utterance, group)) for utterance in utterances]
-        except ExceptionGroup as errors:
-            error = errors.exceptions[0]
-            raise error from error.__cause__
-        return [task.result() for task in tasks]
-
-    async def _segment(self, utterance: Utterance, group: str) -> _Segment:
-        """One segment's first accepted take; when none is, the segment in two parts."""
-        refused: list[str] = []
-        try:
-            return await self._take(utterance, group, refused)
-        except TakeRejected:
-            parts = _parted(utterance)
-            if not parts:
-                raise
-        done = await self._segments(parts, group, self._take_of_part)
-        return _Segment(
-            audio=join([fade_edges(trim_edges(part.audio)) for part in done], [CLAUSE_PAUSE_MS] * len(done)),
-            queue_s=min(part.queue_s for part in done),
-            gate_s=sum(part.gate_s for part in done),
-            batch_size=max(part.batch_size for part in done),
-            scores=worst_scores(part.scores for part in done),
-            refused=(*refused, *(reason for part in done for reason in part.refused)),
-        )
-
-    async def _take_of_part(self, utterance: Utterance, group: str) -> _Segment:
-        return await self._take(utterance, group, [])
-
-    async def _take(self, utterance: Utterance, group: str, refused: list[str]) -> _Segment:
-        """The first accepted take; `refused` gathers why others were not.
-
-        A take that must fail again the same way is not repeated.
+        Then it is only busy, and would be no better for being left alone.
         """
-        if self._engine is None or self._batcher is None:
-            raise EngineUnavailable(f"{self.name} is not configured")
-        for take in range(self._takes):
-            try:
-                spoken = await self._batcher.submit(_reseeded(utterance, take), group=group)
-                started_s = self._clock()
-                scores = await self._judged(spoken.audio, utterance)
-                return _Segment(
-                    audio=spoken.audio,
-                    queue_s=spoken.queue_s,
-                    gate_s=self._clock() - started_s,
-                    batch_size=spoken.batch_size,
-                    scores=scores,
-                    refused=tuple(refused),
-                )
-            except TakeRejected as error:
-                refused.append(str(error))
-                if self._engine.info.deterministic or take + 1 == self._takes:
-                    raise
-            except EngineOverloaded:
-                raise
-            except EngineFailed as error:
-                if not error.retryable or take + 1 == self._takes:
-                    raise
-                await self._sleep(_BACKOFF_S * 2**take * random.uniform(0.75, 1.25))
-        raise AssertionError("every take returns or raises")
-
-    async def _judged(self, audio: PcmAudio, utterance: Utterance) -> Scores:
-        """The scores of a take that passes. Raises TakeRejected."""
-        verdict = await self._gate.judge(audio, utterance)
-        if not verdict.passed:
-            raise TakeRejected("; ".join(verdict.reasons))
-        return verdict.scores
+        busy = self._rendered_at_s >= asked_at_s
+        self._breaker = self._breaker.undecided() if busy else self._breaker.failed(self._clock())
 
     def _count(self, error: Exception) -> None:
         """Only what is the engine's fault opens the breaker; an answer to a bad text or voice shows that it lives."""
@@ -341,20 +297,6 @@ class EngineSlot:
         else:
             self._breaker = self._breaker.succeeded()
 
-    def _hung(self, name: str, suspects: Sequence[Utterance]) -> None:
-        self._state, self._reason = EngineState.HUNG, "a batch passed its deadline; the process has to be restarted"
-        self._on_hung(name, suspects)
-
-
-def _reseeded(utterance: Utterance, take: int) -> Utterance:
-    """The first take keeps its seed (or its lack of one); later takes get seeds that follow from it."""
-    return utterance if take == 0 else replace(utterance, seed=(utterance.seed or 0) + take)
-
-
-def _parted(utterance: Utterance) -> tuple[Utterance, ...]:
-    """The utterance in two, each with its share of the expected length; none when it is too short for that."""
-    parts = halves(utterance.text) if utterance.expected_s >= _SHORTEST_PARTED_S else None
-    if parts is None or not all(has_word(part) for part in parts):
-        return ()
-    letters = sum(map(len, parts))
-    return tuple(replace(utterance, text=part, expected_s=utterance.expected_s * len(part) / letters) for part in parts)
+    def _lost(self, name: str, suspects: Sequence[Utterance]) -> None:
+        self._state, self._reason = EngineState.LOST, self._batcher.lost if self._batcher else ""
+        self._on_lost(name, suspects)

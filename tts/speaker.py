@@ -25,7 +25,7 @@ from tts.casting import RECORDED, Casting, MemoryMaterial
 from tts.checks.signal import SignalCheck
 from tts.contract import Attempt, Engine, Making, PcmAudio, Timings, Utterance, Voice, VoiceNote
 from tts.engines import ENGINES
-from tts.errors import DeadlineExceeded, EngineUnavailable, NoVoice, TtsError
+from tts.errors import DeadlineExceeded, EngineUnavailable, NoConsent, NoVoice, TtsError
 from tts.fallback import Choice, choose_engines
 from tts.gate import Check, Gate
 from tts.gpu_memory import gpu_memory_bytes
@@ -87,9 +87,15 @@ class Speaker:
         self._opus = opus
         self._clock = clock
 
-    async def start(self, progress: Callable[[EngineStatus], None] = lambda _status: None) -> None:
+    async def start(
+        self,
+        progress: Callable[[EngineStatus], None] = lambda _status: None,
+        *,
+        voices: Sequence[Voice] | None = None,
+    ) -> None:
         """Load and warm every configured engine, each on its device; `progress` hears of each when it is done.
 
+        With `voices`, engines of several models load those that these need; others follow when a voice needs them.
         An engine that fails to load is left out, with the reason in `status`. A watermark that fails to load raises
         EngineUnavailable: notes must not go out unmarked where marks are wanted.
         """
@@ -97,7 +103,7 @@ class Speaker:
             await asyncio.to_thread(self._watermark.load)
 
         async def load(slot: EngineSlot) -> None:
-            await slot.load()
+            await slot.load(voices)
             progress(slot.status)
 
         await asyncio.gather(*(load(slot) for slot in self._slots.values()))
@@ -247,6 +253,10 @@ class Speaker:
                 self._answered(course, type(error).__name__, str(error))
                 _log.warning("engine.attempt_failed", engine=name, outcome=type(error).__name__)
                 continue
+            barred = await self._casting.refusal(voice)
+            if barred:  # withdrawn while it was spoken: nobody is to hear it, and the rest is for the stand-in
+                self._answered(course, NoConsent.__name__, barred)
+                return await self._render(plan, voice, seed=seed, course=course)
             self._answered(course, OK, "; ".join(f"refused a take: {reason}" for reason in rendering.refused))
             return slot, voice, rendering
         raise NoVoice("no engine could speak this voice", attempts=tuple(course.attempts))
@@ -260,7 +270,7 @@ class Speaker:
 
     def _ran_out_of_time(self, course: _Course) -> None:
         if course.asked is not None:
-            course.asked.ran_out_of_time()
+            course.asked.ran_out_of_time(course.asked_at_s)
         self._answered(course, DeadlineExceeded.__name__, "the caller's time was over")
 
     def _encode(
@@ -303,7 +313,7 @@ def build_speaker(
     *,
     casting: Casting | None = None,
     gate: Check | None = None,
-    on_hung: Callable[[str, Sequence[Utterance]], None],
+    on_lost: Callable[[str, Sequence[Utterance]], None],
     on_batch: Callable[[BatchStats], None] = lambda _stats: None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -312,8 +322,8 @@ def build_speaker(
 
     `gate` judges every take; without one, the signal alone is judged. Without `casting` there are no recordings: voices
     made of some are spoken by their stand-in, or not at all.
-    `on_hung` is called once with the engine's name and the suspects when a batch passes its deadline: the process
-    should record them and end (by `os._exit`: the hung thread cannot be joined).
+    `on_lost` is called once with the engine's name and the suspects when a batch passes its deadline or its device
+    fails: the process should record them and end (by `os._exit`: a hung thread cannot be joined).
     """
     devices: dict[str, Device] = {}
     casting = casting or Casting(MemoryMaterial())
@@ -328,13 +338,14 @@ def build_speaker(
                 max_batch=settings.tts_batch_max,
                 max_wait_s=settings.tts_batch_wait_ms / 1000,
                 deadline_s=settings.tts_batch_deadline_s,
+                load_deadline_s=settings.tts_load_deadline_s,
                 queue_max=settings.tts_queue_max,
             ),
             breaker=settings.breaker,
             gate=gate,
             casting=casting,
             takes=settings.tts_takes,
-            on_hung=on_hung,
+            on_lost=on_lost,
             on_batch=on_batch,
             reason=reason,
             clock=clock,

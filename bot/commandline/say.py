@@ -118,9 +118,9 @@ def format_of(output: Path) -> AudioFormat:
 async def _spoken(
     settings: TtsSettings, text: str, persona: Persona, language: str | None, audio_format: AudioFormat
 ) -> VoiceNote:
-    speaker: Speaker = build_speaker(settings, on_hung=end_hung)
+    speaker: Speaker = build_speaker(settings, on_lost=end_lost)
     click.echo("Loading the voice …", err=True)
-    await speaker.start()
+    await speaker.start(voices=[persona.voice])
     try:
         click.echo("Speaking …", err=True)
         return await speaker.speak(
@@ -136,7 +136,7 @@ async def _spoken(
         await speaker.close()
 
 
-def end_hung(engine: str, _suspects: Sequence[Utterance]) -> None:
-    """Say so and end: a hung engine's thread cannot be joined."""
-    click.echo(f"Error: the engine {engine} hangs and cannot be stopped; ending.", err=True)
+def end_lost(engine: str, _suspects: Sequence[Utterance]) -> None:
+    """Say so and end: a hung engine's thread cannot be joined, a failed device not be used again."""
+    click.echo(f"Error: the engine {engine} hangs, or its device failed; ending. Try again.", err=True)
     os._exit(1)

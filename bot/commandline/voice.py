@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from bot.commandline.lab_access import in_lab
+from bot.commandline.lab_access import hearing, in_lab
 from bot.commandline.processes import read_settings
-from bot.commandline.say import end_hung, format_of
+from bot.commandline.say import end_lost, format_of
 from bot.commandline.store_access import with_store
 from bot.commandline.table import columns, pairs
 from bot.commandline.voice_samples import samples
@@ -24,7 +24,6 @@ from tts.casting import Casting
 from tts.contract import SourceKind, Voice, VoiceNote, VoiceSource
 from tts.engines import ENGINES
 from tts.errors import EngineUnavailable, NoVoice
-from tts.hearing import WhisperTranscriber
 from tts.settings import EngineName, TtsSettings
 from tts.slots import EngineState, EngineStatus
 from tts.speaker import Speaker, build_speaker
@@ -183,21 +182,19 @@ def say(voice_id: str, text: str, *, language: str | None, engine: str | None, o
         one = await lab.voice(voice_id)
         if engine:
             one = replace(one, engines=())
-        transcriber = WhisperTranscriber(threads=settings.whisper_threads, model=settings.whisper_model)
-        casting = Casting(installation.samples, profiles=installation.profiles, transcriber=transcriber)
-        speaker = build_speaker(settings, casting=casting, on_hung=end_hung)
-        try:
-            await _started(speaker)
-            click.echo("Speaking …", err=True)
-            note = await speaker.speak(text, one, language=language, audio_format=audio_format)
-            await build_notary(read_settings(), installation.redis, installation.samples).certify(note, turn_id="")
-        except NoVoice as error:
-            raise click.ClickException(_attempt_words(error)) from error
-        else:
-            return note
-        finally:
-            await speaker.close()
-            await transcriber.close()
+        async with hearing(settings) as transcriber:
+            casting = Casting(installation.samples, profiles=installation.profiles, transcriber=transcriber)
+            speaker = build_speaker(settings, casting=casting, on_lost=end_lost)
+            try:
+                await _started(speaker, voices=[one])
+                click.echo("Speaking …", err=True)
+                note = await speaker.speak(text, one, language=language, audio_format=audio_format)
+            except NoVoice as error:
+                raise click.ClickException(_attempt_words(error)) from error
+            finally:
+                await speaker.close()
+        await build_notary(read_settings(), installation.redis, installation.samples).certify(note, turn_id="")
+        return note
 
     note = in_lab(speak)
     output.write_bytes(note.data)
@@ -254,9 +251,9 @@ def _design(stored: Voice, settings: TtsSettings) -> None:
         )
 
     async def work(lab: VoiceLab, _installation: Installation) -> Change:
-        speaker = build_speaker(settings.model_copy(update={"tts_engines": names}), on_hung=end_hung)
+        speaker = build_speaker(settings.model_copy(update={"tts_engines": names}), on_lost=end_lost)
         try:
-            await _started(speaker)
+            await _started(speaker, voices=[])  # the model that designs comes with the first clip
             click.echo("Designing the voice …", err=True)
             clip = await speaker.design(stored.prompt, language=stored.language, seed=stored.seed or 0)
         except NoVoice as error:
@@ -278,14 +275,14 @@ def _designs(name: EngineName, settings: TtsSettings) -> bool:
     return engine is not None and engine.info.designs
 
 
-async def _started(speaker: Speaker) -> None:
+async def _started(speaker: Speaker, *, voices: Sequence[Voice]) -> None:
     click.echo("Loading the engines …", err=True)
 
     def told(status: EngineStatus) -> None:
         if status.state is not EngineState.NOT_CONFIGURED:
             click.echo(f"  {status.engine}: {status.state} {status.reason}".rstrip(), err=True)
 
-    await speaker.start(told)
+    await speaker.start(told, voices=voices)
 
 
 def _attempt_words(error: NoVoice) -> str:

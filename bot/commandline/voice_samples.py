@@ -7,14 +7,13 @@ from pathlib import Path
 
 import click
 
-from bot.commandline.lab_access import in_lab
+from bot.commandline.lab_access import hearing, in_lab
 from bot.commandline.table import columns, pairs
 from bot.installation import Installation
 from bot.voice_lab import Change, VoiceLab, consent_words
 from bot.voice_store import recordings_of
 from tts.contract import Voice
 from tts.errors import BadAudio
-from tts.hearing import WhisperTranscriber
 from tts.settings import TtsSettings
 from tts.voices.consent import Consent
 from tts.voices.samples import InspectedSample, SampleLimits, SampleWarning, StoredSample, inspect_sample
@@ -57,7 +56,11 @@ def list_samples(voice_id: str | None) -> None:
 @click.option("--statement", required=True, help="What they agreed to, in their words.")
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="Last day of the consent (UTC), as 2027-12-31.")
 @click.option("--weight", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Its part in the mix.")
-@click.option("--transcript", default="", help="All that is said in it; without it, Whisper writes it down.")
+@click.option(
+    "--transcript",
+    default="",
+    help="All that is said in it; without, it is written down.",
+)
 @click.option("--accept-narrowband", is_flag=True, help="Take telephone quality without asking.")
 def add(
     voice_id: str,
@@ -89,11 +92,9 @@ def add(
 
     async def work(lab: VoiceLab, _installation: Installation) -> Change:
         await lab.voice(voice_id)
-        transcriber = None
         if not transcript:
             click.echo("Writing down what is said …", err=True)
-            transcriber = WhisperTranscriber(threads=settings.whisper_threads, model=settings.whisper_model)
-        try:
+        async with hearing(settings) as transcriber:
             return await lab.add_sample(
                 voice_id,
                 inspected,
@@ -103,9 +104,6 @@ def add(
                 transcriber=transcriber,
                 narrowband_confirmed=True,
             )
-        finally:
-            if transcriber is not None:
-                await transcriber.close()
 
     change = in_lab(work)
     click.echo(f"{change.sample.id[:12]}: in the mix of {change.voice.id}, version {change.voice.version}")

@@ -60,7 +60,7 @@ class Booth:
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner
         settings = TtsSettings(_env_file=None, tts_engines=(EngineName.KOKORO,))
-        self.speaker = build_speaker(settings, on_hung=lambda name, _suspects: pytest.fail(f"{name} hung"))
+        self.speaker = build_speaker(settings, on_lost=lambda name, _suspects: pytest.fail(f"{name} hung"))
         self._whisper = WhisperTranscriber()
         runner.run(self.speaker.start())
         runner.run(self._whisper.start())

@@ -90,7 +90,7 @@ class House:
             gate=SignalCheck(),
             casting=casting,
             takes=1,
-            on_hung=lambda _name, _suspects: None,
+            on_lost=lambda _name, _suspects: None,
             on_batch=lambda _stats: None,
             clock=lambda: self.now_s,
         )

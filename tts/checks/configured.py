@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from tts.casting import Material
-from tts.checks.likeness import LikenessCheck
+from tts.checks.likeness import LikenessCheck, OwnLikenessCheck
 from tts.checks.signal import SignalCheck
 from tts.checks.speaker_encoder import ResemblyzerEncoder, encoder_installed
 from tts.checks.words import WordsCheck
@@ -23,9 +23,10 @@ def build_gate(settings: TtsSettings, *, material: Material, transcriber: Transc
     """
     encoder = ResemblyzerEncoder() if encoder_installed() else None
     if settings.gate_similarity and encoder is None:
-        _log.warning("gate.no_speaker_encoder", cure="install the extra `similarity`, or set GATE_SIMILARITY=off")
+        _log.warning("gate.no_neutral_encoder", left="engines' own encoders", cure="install the extra `similarity`")
     checks: list[Check] = [
         SignalCheck(settings.gate),
+        OwnLikenessCheck(min_similarity=settings.gate_own_similarity_min),
         LikenessCheck(
             material,
             encoder=encoder,

@@ -1,6 +1,6 @@
 """Whether a take sounds like the voice it is to be: its embedding against that of the voice's own recordings.
 
-Must not know engines. The encoder is none of theirs, so that no engine is judged by what it was made with.
+Must not know engines. Two judges: an encoder that is none of theirs and serves all, and what an engine's own tells.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from tts.audio.decode import decode
 from tts.casting import RECORDED, Material, fingerprint
-from tts.contract import PcmAudio, SourceKind, Utterance, Voice
+from tts.contract import PcmAudio, SourceKind, Take, Utterance, Voice
 from tts.errors import BadAudio, EngineUnavailable
 from tts.gate import Verdict
+from tts.voices.likeness import SHORTEST_HEARD_S
 from tts.voices.mix import blend, normalised
 
 _log = structlog.get_logger()
 
-SHORTEST_S = 1.6  # one window of the encoder
 _KEPT = 100
 _KEPT_S = 3600.0
 _REFERENCE_S = 20.0
@@ -81,7 +81,7 @@ class LikenessCheck:
         return Verdict(reasons=reasons, scores=(("similarity", similarity),))
 
     async def _similarity(self, audio: PcmAudio, voice: Voice) -> float | None:
-        if self._encoder is None or audio.duration_s < SHORTEST_S:
+        if self._encoder is None or audio.duration_s < SHORTEST_HEARD_S:
             return None
         reference = await self._reference(self._encoder, voice)
         if reference is None:
@@ -112,6 +112,27 @@ class LikenessCheck:
         while len(self._references) > _KEPT:
             self._references.popitem(last=False)
         return reference
+
+
+class OwnLikenessCheck:
+    """Scores `own_similarity`: what the engine's own encoder finds, where it has one (qwen3 and xtts do).
+
+    Such an encoder knows its own engine's cloning best and other engines not at all, and no two of them count alike:
+    with `min_similarity` None the score is only kept.
+    """
+
+    def __init__(self, *, min_similarity: float | None) -> None:
+        self._min_similarity = min_similarity
+
+    async def judge(self, audio: PcmAudio, _utterance: Utterance) -> Verdict:
+        """Refused when the take is less alike than it must be."""
+        if not isinstance(audio, Take):
+            return Verdict()
+        similarity = audio.own_similarity
+        reasons: tuple[str, ...] = ()
+        if self._min_similarity is not None and similarity < self._min_similarity:
+            reasons = (f"likeness: similarity {similarity:.2f} to its voice by the engine's own encoder",)
+        return Verdict(reasons=reasons, scores=(("own_similarity", similarity),))
 
 
 def _made_of_names(voice: Voice) -> bool:

@@ -80,6 +80,7 @@ def _qwen3(settings: TtsSettings) -> Engine | None:
             runaway_factor=settings.qwen3_runaway_factor,
             same_speaker=settings.qwen3_same_speaker,
             icl=settings.qwen3_icl,
+            listens=settings.gate_similarity,
         )
     )
 
@@ -93,7 +94,10 @@ def _xtts(settings: TtsSettings) -> Engine | None:
             "Set XTTS_ACCEPT_CPML=true to accept it"
         )
     return XttsEngine(
-        model=settings.xtts_model, cache_dir=settings.model_cache_dir / "hub", device=settings.xtts_device
+        model=settings.xtts_model,
+        cache_dir=settings.model_cache_dir / "hub",
+        device=settings.xtts_device,
+        listens=settings.gate_similarity,
     )
 
 

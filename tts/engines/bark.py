@@ -1,7 +1,7 @@
 """Bark (transformers' own classes): named speakers in 13 languages, one utterance after another. Knows no other engine.
 
 Model card: suno/bark, MIT. Three models in a row (text to meaning, to coarse, to fine codes) and a codec; without a
-speaker preset every take is a stranger's, so a voice is always one preset. Bark has one pace: `speed` changes nothing.
+speaker preset every take is a stranger's, so a voice is always one preset. Bark has one pace.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy as np
 
 from tts.audio.pcm import fade_edges, join, resample, trim_edges
 from tts.contract import EngineInfo, PcmAudio, SourceKind, Utterance, Voice
-from tts.errors import BadText, BadVoice, EngineFailed, EngineOverloaded, EngineUnavailable, TtsError
+from tts.engines.torch_device import free_device_memory, translated
+from tts.errors import BadText, BadVoice, EngineFailed, EngineUnavailable, TtsError
 from tts.languages import match_language
 from tts.text.halves import halves
 from tts.text.sentences import CLAUSE_PAUSE_MS, has_word
@@ -69,6 +70,7 @@ class BarkEngine:
             max_batch=1,
             source_kinds=frozenset({SourceKind.TIMBRE}),
             names=tuple(sorted(self._loaded.presets)) if self._loaded else PRESETS,
+            paces=False,
         )
 
     def load(self) -> None:
@@ -111,7 +113,7 @@ class BarkEngine:
         """Free the model and the device's memory."""
         if self._loaded is not None:
             self._loaded = None
-            _free_device_memory()
+            free_device_memory()
 
     def _one(self, loaded: _Loaded, utterance: Utterance) -> PcmAudio | TtsError:
         import torch  # noqa: PLC0415 - loaded since `load`
@@ -135,7 +137,7 @@ class BarkEngine:
         except TtsError as error:
             return error
         except RuntimeError as error:  # torch's own errors derive from it
-            return _translated(error)
+            return translated(error, "Bark")
         if len(takes) == 1:
             return takes[0]
         return join([fade_edges(trim_edges(take)) for take in takes], [CLAUSE_PAUSE_MS] * len(takes))
@@ -195,23 +197,3 @@ def _infer(loaded: _Loaded, text: str, preset: str, *, longest_s: float) -> PcmA
         raise EngineFailed("Bark returned no audio, or values that are no numbers")
     audio = PcmAudio(samples=np.clip(samples, -1.0, 1.0), sample_rate_hz=int(model.generation_config.sample_rate))
     return resample(audio, SAMPLE_RATE_HZ)
-
-
-def _translated(error: RuntimeError) -> TtsError:
-    """Out of memory is told apart from failure, and gives back what the device can give."""
-    import torch  # noqa: PLC0415 - loaded since `load`
-
-    if isinstance(error, torch.OutOfMemoryError):
-        _free_device_memory()
-        translated: TtsError = EngineOverloaded("the device has no memory left for Bark", retry_after_s=5.0)
-    else:
-        translated = EngineFailed(f"Bark raised {type(error).__name__}")
-    translated.__cause__ = error
-    return translated
-
-
-def _free_device_memory() -> None:
-    import torch  # noqa: PLC0415 - loaded since `load`
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -33,6 +33,7 @@ class FakeEngine:
         designs: bool = False,
         max_batch: int = 8,
         deterministic: bool = False,
+        paces: bool = True,
     ) -> None:
         self._info = EngineInfo(
             name=name,
@@ -45,6 +46,7 @@ class FakeEngine:
             designs=designs,
             names=STYLES if SourceKind.STYLE in source_kinds else (),
             deterministic=deterministic,
+            paces=paces,
         )
         self.loads_with: TtsError | None = None
         self.results: list[TtsError | PcmAudio] = []

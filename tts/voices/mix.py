@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -71,6 +71,19 @@ def usable_sources(voice: Voice, info: EngineInfo) -> tuple[VoiceSource, ...] | 
     if voice.stand_in and _takes_all(voice.stand_in, info):
         return voice.stand_in
     return None
+
+
+def kinds_needed(voices: Iterable[Voice], info: EngineInfo) -> frozenset[SourceKind]:
+    """The kinds of sources the engine would be given to speak these voices; a prompt alone becomes a designed clip.
+
+    Names are not looked at: an engine may learn which it has only by loading.
+    """
+    nameless = replace(info, names=())
+    needed: set[SourceKind] = set()
+    for voice in voices:
+        sources = usable_sources(voice, nameless)
+        needed |= {SourceKind.DESIGNED} if sources == () else {source.kind for source in sources or () if source.weight}
+    return frozenset(needed)
 
 
 def stand_in_only(voice: Voice) -> Voice:

@@ -7,7 +7,15 @@ import pytest
 from tts.batching import Batcher, BatchPolicy, BatchStats, Device
 from tts.contract import PcmAudio, Utterance, Voice
 from tts.engines.fake import FakeEngine
-from tts.errors import BadText, DeadlineExceeded, EngineFailed, EngineOverloaded, EngineUnavailable, TtsError
+from tts.errors import (
+    BadText,
+    DeadlineExceeded,
+    DeviceLost,
+    EngineFailed,
+    EngineOverloaded,
+    EngineUnavailable,
+    TtsError,
+)
 
 VOICE = Voice(id="v", language="en")
 
@@ -34,7 +42,7 @@ class House:
             self.engine,
             device=self.device,
             policy=BatchPolicy(max_batch=max_batch, max_wait_s=max_wait_s, deadline_s=deadline_s, queue_max=queue_max),
-            on_hung=lambda name, suspects: self.hung.append((name, suspects)),
+            on_lost=lambda name, suspects: self.hung.append((name, suspects)),
             on_batch=self.stats.append,
         )
         self.batchers.append(batcher)
@@ -182,6 +190,36 @@ async def test_behind_a_hung_batch_nobody_waits(house: House) -> None:
     assert [type(result) for result in results] == [DeadlineExceeded, EngineUnavailable]
     with pytest.raises(EngineUnavailable, match="restarted"):
         await batcher.submit(utterance(), group="c")
+
+
+async def test_a_failed_device_is_reported_and_nobody_asks_it_again(house: House) -> None:
+    house.engine.results = [DeviceLost("the device failed under it: illegal memory access")]
+    batcher = house.batcher(max_batch=1)
+
+    with pytest.raises(DeviceLost):
+        await batcher.submit(utterance("suspect"), group="a")
+
+    assert [(name, [item.text for item in suspects]) for name, suspects in house.hung] == [("fake", ["suspect"])]
+    with pytest.raises(EngineUnavailable, match="illegal memory access; its process has to be restarted"):
+        await batcher.submit(utterance(), group="b")
+
+
+async def test_a_device_that_fails_under_lone_work_is_reported_too(house: House) -> None:
+    def fails() -> None:
+        raise DeviceLost("x")
+
+    with pytest.raises(DeviceLost):
+        await house.batcher().alone(fails)
+
+    assert house.hung == [("fake", [])]
+
+
+async def test_lone_work_may_be_given_a_time_of_its_own(house: House) -> None:
+    batcher = house.batcher(deadline_s=0.01)
+    done = threading.Event()
+    asyncio.get_running_loop().call_later(0.1, done.set)
+
+    assert await batcher.alone(lambda: done.wait(10), deadline_s=60.0)
 
 
 async def test_closing_tells_whoever_waits(house: House) -> None:

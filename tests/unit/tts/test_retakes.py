@@ -48,7 +48,7 @@ async def loaded(device: Device, engine: FakeEngine, gate: Refuses) -> EngineSlo
         gate=gate,
         casting=Casting(MemoryMaterial()),
         takes=2,
-        on_hung=lambda _name, _suspects: None,
+        on_lost=lambda _name, _suspects: None,
         on_batch=lambda _stats: None,
     )
     await slot.load()

@@ -1,5 +1,7 @@
+import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,12 +10,13 @@ from tts.batching import BatchPolicy, Device
 from tts.breaker import BreakerPolicy, BreakerState
 from tts.casting import Casting, MemoryMaterial, Origin
 from tts.checks.signal import SignalCheck
-from tts.contract import PcmAudio, Utterance, Voice
+from tts.contract import PcmAudio, SourceKind, Utterance, Voice, VoiceSource
 from tts.engines.fake import FakeCastingEngine, FakeEngine
 from tts.errors import (
     BadText,
     BadVoice,
     DeadlineExceeded,
+    DeviceLost,
     EngineFailed,
     EngineOverloaded,
     EngineUnavailable,
@@ -40,7 +43,14 @@ class House:
     async def sleep(self, seconds: float) -> None:
         self.slept_s.append(seconds)
 
-    async def slot(self, engine: FakeEngine | None, *, takes: int = 2, deadline_s: float = 60.0) -> EngineSlot:
+    async def slot(
+        self,
+        engine: FakeEngine | None,
+        *,
+        takes: int = 2,
+        deadline_s: float = 60.0,
+        voices: Sequence[Voice] | None = None,
+    ) -> EngineSlot:
         slot = EngineSlot(
             "fake",
             engine,
@@ -50,13 +60,13 @@ class House:
             gate=SignalCheck(),
             casting=Casting(MemoryMaterial()),
             takes=takes,
-            on_hung=lambda name, _suspects: self.hung.append(name),
+            on_lost=lambda name, _suspects: self.hung.append(name),
             on_batch=lambda _stats: None,
             clock=lambda: self.now_s,
             sleep=self.sleep,
         )
         self.slots.append(slot)
-        await slot.load()
+        await slot.load(voices)
         return slot
 
 
@@ -231,11 +241,48 @@ async def test_what_is_not_the_engines_fault_leaves_the_breaker_closed(house: Ho
 
 async def test_callers_who_ran_out_of_time_open_the_breaker(house: House) -> None:
     slot = await house.slot(FakeEngine())
+    await slot.render([utterance()])
+    house.now_s += 1
 
-    slot.ran_out_of_time()
-    slot.ran_out_of_time()
+    for _ in range(2):
+        slot.ran_out_of_time(asked_at_s=house.now_s)
 
     assert slot.status.breaker is BreakerState.OPEN
+
+
+async def test_an_engine_that_was_busy_with_other_notes_is_not_blamed_for_the_wait(house: House) -> None:
+    slot = await house.slot(FakeEngine())
+    asked_at_s = house.now_s
+    house.now_s += 1
+    await slot.render([utterance()])
+
+    for _ in range(5):
+        slot.ran_out_of_time(asked_at_s=asked_at_s)
+
+    assert slot.status.breaker is BreakerState.CLOSED
+
+
+async def test_an_engine_of_one_pace_is_expected_at_its_own_and_stretched_to_the_voices(house: House) -> None:
+    engine = FakeEngine(paces=False)
+    slot = await house.slot(engine)
+    fast = replace(VOICE, speed=1.5)
+
+    rendering = await slot.render([Utterance(text="one two three", language="en", voice=fast, expected_s=2.0)])
+
+    assert engine.batches[0][0].expected_s == pytest.approx(3.0)
+    assert rendering.segments[0].duration_s == pytest.approx(2.0, abs=0.1)
+
+
+async def test_an_engine_whose_device_failed_is_never_asked_again(house: House) -> None:
+    engine = FakeEngine()
+    engine.results = [DeviceLost("illegal memory access")]
+    slot = await house.slot(engine)
+
+    with pytest.raises(DeviceLost):
+        await slot.render([utterance()])
+
+    assert (slot.status.state, house.hung) == (EngineState.LOST, ["fake"])
+    assert "illegal memory access; its process has to be restarted" in slot.view.unavailable
 
 
 async def test_an_engine_that_hangs_is_never_asked_again(house: House) -> None:
@@ -247,7 +294,7 @@ async def test_an_engine_that_hangs_is_never_asked_again(house: House) -> None:
         await slot.render([utterance()])
     engine.hold.set()
 
-    assert slot.status.state is EngineState.HUNG
+    assert slot.status.state is EngineState.LOST
     assert "restarted" in slot.view.unavailable
     assert house.hung == ["fake"]
 
@@ -336,7 +383,7 @@ async def test_an_engine_that_hangs_while_casting_counts_as_hung(house: House) -
         await slot.render([prompted()])
     engine.cast_hold.set()
 
-    assert slot.status.state is EngineState.HUNG
+    assert slot.status.state is EngineState.LOST
     assert house.hung == ["large"]
 
 
@@ -373,3 +420,88 @@ async def test_an_engine_without_that_gift_designs_nothing(house: House) -> None
     assert not slot.designs
     with pytest.raises(EngineUnavailable):
         await slot.design("warm", language="en", seed=0)
+
+
+class SelectiveFake(FakeEngine):
+    """Speaks styles and timbres with a model each. `holds` keeps the next load waiting."""
+
+    def __init__(self) -> None:
+        super().__init__(source_kinds=frozenset({SourceKind.STYLE, SourceKind.TIMBRE}))
+        self.loads: list[frozenset[SourceKind]] = []
+        self.holds: threading.Event | None = None
+
+    def ready_for(self, kinds: frozenset[SourceKind]) -> bool:
+        return kinds <= frozenset().union(*self.loads)
+
+    def load_for(self, kinds: frozenset[SourceKind]) -> None:
+        if self.holds is not None:
+            assert self.holds.wait(10)
+        self.load()
+        self.loads.append(kinds)
+
+
+STYLED = Voice(id="s", language="en", sources=(VoiceSource(kind=SourceKind.STYLE, ref="low"),))
+TIMBRED = Voice(id="t", language="en", sources=(VoiceSource(kind=SourceKind.TIMBRE, ref="high"),))
+JUST_STYLE, JUST_TIMBRE = frozenset({SourceKind.STYLE}), frozenset({SourceKind.TIMBRE})
+
+
+def said_by(voice: Voice) -> Utterance:
+    return replace(utterance(), voice=voice)
+
+
+async def test_only_the_models_that_voices_need_are_loaded(house: House) -> None:
+    engine = SelectiveFake()
+
+    slot = await house.slot(engine, voices=[STYLED])
+
+    assert (engine.loads, slot.status.state) == ([JUST_STYLE], EngineState.LOADED)
+
+
+async def test_a_model_that_a_new_voice_needs_is_loaded_once_before_its_first_note(house: House) -> None:
+    engine = SelectiveFake()
+    slot = await house.slot(engine, voices=[STYLED])
+
+    for voice in (TIMBRED, STYLED, TIMBRED):
+        await slot.render([said_by(voice)])
+
+    assert engine.loads == [JUST_STYLE, JUST_TIMBRE]
+
+
+async def test_notes_that_wait_for_the_same_model_load_it_once(house: House) -> None:
+    engine = SelectiveFake()
+    slot = await house.slot(engine, voices=[])
+
+    await asyncio.gather(*(slot.render([said_by(TIMBRED)]) for _ in range(3)))
+
+    assert engine.loads == [frozenset(), JUST_TIMBRE]
+
+
+async def test_a_caller_who_gives_up_stops_no_load(house: House) -> None:
+    engine = SelectiveFake()
+    slot = await house.slot(engine, voices=[])
+    engine.holds = threading.Event()
+    impatient = asyncio.create_task(slot.render([said_by(TIMBRED)]))
+    await asyncio.sleep(0)  # it asks
+    impatient.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
+    engine.holds.set()
+
+    await slot.render([said_by(TIMBRED)])
+
+    assert engine.loads == [frozenset(), JUST_TIMBRE]
+
+
+async def test_a_model_that_cannot_be_loaded_says_why_and_is_not_tried_for_every_note(house: House) -> None:
+    engine = SelectiveFake()
+    slot = await house.slot(engine, voices=[STYLED])
+    engine.loads_with = EngineUnavailable("QWEN3_CUSTOM_MODEL is no folder")
+    with pytest.raises(EngineUnavailable, match="QWEN3_CUSTOM_MODEL"):
+        await slot.render([said_by(TIMBRED)])
+    engine.loads_with = None
+
+    with pytest.raises(EngineUnavailable, match="QWEN3_CUSTOM_MODEL"):
+        await slot.render([said_by(TIMBRED)])
+    await slot.render([said_by(STYLED)])
+
+    assert slot.status.breaker is BreakerState.CLOSED

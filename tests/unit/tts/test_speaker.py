@@ -49,7 +49,7 @@ def slot(engine: FakeEngine, device: Device, batching: BatchPolicy, casting: Cas
         gate=SignalCheck(),
         casting=casting,
         takes=1,
-        on_hung=lambda _name, _suspects: None,
+        on_lost=lambda _name, _suspects: None,
         on_batch=lambda _stats: None,
         sleep=_no_sleep,
     )
@@ -230,7 +230,7 @@ def ignore(_name: str, _suspects: Sequence[Utterance]) -> None:
 async def test_an_installations_engines_stand_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TTS_ENGINES", "qwen3,espeak,kokoro")
 
-    speaker = build_speaker(TtsSettings(_env_file=None), on_hung=ignore)
+    speaker = build_speaker(TtsSettings(_env_file=None), on_lost=ignore)
 
     assert [(status.engine, status.state) for status in speaker.status()] == [
         ("qwen3", EngineState.NOT_CONFIGURED), ("espeak", EngineState.WAITING), ("kokoro", EngineState.WAITING),
@@ -279,6 +279,19 @@ async def test_a_consent_withdrawn_between_two_notes_is_heeded_by_the_second(hou
     house.consent(WITHDRAWN)
 
     assert (await house.speaker.speak(TEXT, VOICE)).engine == "light"
+
+
+async def test_a_note_whose_consent_was_withdrawn_while_it_was_spoken_is_heard_by_nobody(house: House) -> None:
+    house.large.hold = threading.Event()
+    speaking = asyncio.create_task(house.speaker.speak(TEXT, VOICE))
+    assert await asyncio.to_thread(house.large.started.wait, 10)
+    house.consent(WITHDRAWN)
+    house.large.hold.set()
+
+    note = await speaking
+
+    assert told(note.attempts) == [("large", "NoConsent"), ("large", "skipped"), ("light", "ok")]
+    assert note.making.sources == ("style:low",)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ async def test_wanted_and_missing_it_lets_nothing_start(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(module.PerthWatermark, "load", missing)
     settings = TtsSettings(_env_file=None, watermark=True, tts_engines=("espeak",))
-    speaker = build_speaker(settings, on_hung=lambda _name, _suspects: None)
+    speaker = build_speaker(settings, on_lost=lambda _name, _suspects: None)
 
     with pytest.raises(EngineUnavailable, match="watermark"):
         await speaker.start()

@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tts.audio.pcm import resample
 from tts.contract import PcmAudio, PreparedSource, SourceKind
@@ -17,6 +16,7 @@ from tts.engines.qwen3.models import LoadedModel
 from tts.engines.qwen3.profile import Clone, Timbre
 from tts.engines.qwen3.prompts import SAMPLE_RATE_HZ, without_special
 from tts.errors import BadAudio, BadVoice
+from tts.voices.likeness import cosine
 from tts.voices.mix import blend_embeddings, normalised
 from tts.voices.reference import join_reference
 
@@ -78,12 +78,6 @@ def cast_clone(
         ("reference_s", reference.audio.duration_s if reference else 0.0),
     ]
     return clone, tuple(facts)
-
-
-def cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """How alike two embeddings are, −1 to 1."""
-    norms = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
-    return float(np.dot(one, other)) / norms if norms else 0.0
 
 
 def _words(model: LoadedModel, transcript: str | None) -> str:

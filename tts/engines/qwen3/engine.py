@@ -11,7 +11,16 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tts.contract import EngineInfo, PcmAudio, PreparedSource, SourceKind, Utterance, Voice, VoiceProfile, VoiceSource
+from tts.contract import (
+    EngineInfo,
+    PcmAudio,
+    PreparedSource,
+    SourceKind,
+    Utterance,
+    Voice,
+    VoiceProfile,
+    VoiceSource,
+)
 from tts.engines.qwen3.casting import Facts, cast_clone, cast_timbre, weighted
 from tts.engines.qwen3.models import (
     SETTING,
@@ -20,7 +29,7 @@ from tts.engines.qwen3.models import (
     Line,
     LoadedModel,
     Placement,
-    free_device_memory,
+    import_qwen,
     load_model,
     model_name,
 )
@@ -35,9 +44,11 @@ from tts.engines.qwen3.prompts import (
     without_special,
 )
 from tts.engines.qwen3.takes import Order, speak, with_room
-from tts.errors import BadVoice, EngineUnavailable, TakeRejected, TtsError
+from tts.engines.torch_device import free_device_memory
+from tts.errors import BadVoice, EngineOverloaded, EngineUnavailable, TakeRejected, TtsError
 from tts.text import expected_duration_s
 from tts.voices.design import DESIGN_PROMPT_DEFAULT, design_text
+from tts.voices.likeness import SHORTEST_HEARD_S, compared
 
 _NAME = "qwen3"
 _DESIGN_KEPT_S = 600.0
@@ -49,8 +60,9 @@ class Qwen3Choices:
     """How this installation runs Qwen3-TTS.
 
     A take longer than `runaway_factor` times its expected length and a second is rejected. Sources at least
-    `same_speaker` alike (cosine) count as one person, whose reference is continued where `icl` allows it. `greedy`
-    takes the likeliest code always: for tests of batches.
+    `same_speaker` alike (cosine) count as one person, whose reference is continued where `icl` allows it. `listens`
+    compares every take of a clone with its profile; without, only those of voices that must resemble. `greedy` takes
+    the likeliest code always: for tests of batches.
     """
 
     checkpoints: Checkpoints
@@ -60,6 +72,7 @@ class Qwen3Choices:
     runaway_factor: float = 2.5
     same_speaker: float = 0.85
     icl: bool = True
+    listens: bool = False
     greedy: bool = False
 
 
@@ -73,6 +86,7 @@ class Qwen3Engine:
         self._choices = choices
         self._clock = clock
         self._models: dict[Kind, LoadedModel] = {}
+        self._open = False
         self._designed_at_s = 0.0
 
     @property
@@ -92,28 +106,45 @@ class Qwen3Engine:
             source_kinds=frozenset(kinds | {SourceKind.TIMBRE} if has.custom else kinds),
             designs=bool(has.base and has.design),
             names=(custom.timbres if custom else TIMBRES) if has.custom else (),
+            paces=False,
         )
 
     def load(self) -> None:
-        """Bring the models that speak into memory and speak a syllable with each. Raises EngineUnavailable."""
-        wanted = [kind for kind in (Kind.BASE, Kind.CUSTOM) if self._choices.checkpoints.of(kind)]
-        if not wanted:
+        """Bring all models that speak into memory, warm. Raises EngineUnavailable."""
+        self.load_for(self.info.source_kinds)
+
+    def load_for(self, kinds: frozenset[SourceKind]) -> None:
+        """Bring in the models that speak voices made of `kinds`, warm: Base for clones, CustomVoice for timbres.
+
+        Raises EngineUnavailable; then what it had in memory before is all it has.
+        """
+        if not self.info.source_kinds:
             raise EngineUnavailable(f"no Qwen3-TTS model speaks: set {SETTING[Kind.BASE]} or QWEN3_SIZE")
+        import_qwen()
+        missing = [kind for kind in _models_of(kinds) if kind not in self._models]
         try:
-            for kind in wanted:
+            for kind in missing:
                 self._model(kind)
         except BaseException:
-            self.close()
+            for kind in missing:
+                self._models.pop(kind, None)
+            free_device_memory()
             raise
+        self._open = True
+
+    def ready_for(self, kinds: frozenset[SourceKind]) -> bool:
+        """Whether the models for voices made of `kinds` are in memory."""
+        return all(kind in self._models for kind in _models_of(kinds))
 
     def close(self) -> None:
         """Free all models and the device's memory."""
+        self._open = False
         self._models.clear()
         free_device_memory()
 
     def synthesize(self, batch: Sequence[Utterance]) -> list[PcmAudio | TtsError]:
         """One `(samples,)` float32 at 24 kHz per utterance in order, or what was wrong with it."""
-        if not self._loaded:
+        if not self._open:
             raise EngineUnavailable("Qwen3-TTS is not loaded")
         self._release_design(idle_s=_DESIGN_KEPT_S)
         results: dict[int, PcmAudio | TtsError] = {}
@@ -126,8 +157,12 @@ class Qwen3Engine:
             else:
                 orders.setdefault(kind, []).append((place, order))
         for kind, placed in orders.items():
-            takes = speak(self._models[kind], [order for _, order in placed], make_room=self._make_room)
-            results.update(zip((place for place, _ in placed), takes, strict=True))
+            model = self._models[kind]
+            takes = speak(model, [order for _, order in placed], make_room=self._make_room)
+            results.update(
+                (place, self._heard(model, take, batch[place], order.line.voice))
+                for (place, order), take in zip(placed, takes, strict=True)
+            )
         return [results[place] for place in range(len(batch))]
 
     def cast(self, voice: Voice, sources: Sequence[PreparedSource]) -> VoiceProfile:
@@ -135,7 +170,7 @@ class Qwen3Engine:
 
         Without sources a clip is designed from the prompt first. Raises BadVoice, BadAudio, and what `design` raises.
         """
-        if not self._loaded:
+        if not self._open:
             raise EngineUnavailable("Qwen3-TTS is not loaded")
         parts = weighted(sources or [self._designed(voice)])
         facts: Facts = ()
@@ -183,10 +218,6 @@ class Qwen3Engine:
 
     # -- models ---------------------------------------------------------------------------------------------------
 
-    @property
-    def _loaded(self) -> bool:
-        return any(kind in self._models for kind in (Kind.BASE, Kind.CUSTOM))
-
     def _languages(self) -> frozenset[str]:
         known = [self._models[kind].languages for kind in (Kind.BASE, Kind.CUSTOM) if kind in self._models]
         return frozenset.intersection(frozenset(LANGUAGES), *known)
@@ -204,7 +235,10 @@ class Qwen3Engine:
 
     def _speaking(self, kind: Kind) -> LoadedModel:
         if kind not in self._models:
-            raise BadVoice(f"this voice needs a model that is not configured: set {SETTING[kind]}")
+            configured = self._choices.checkpoints.of(kind)
+            raise BadVoice(
+                f"this voice needs a model that is not {'loaded' if configured else 'here'}: {SETTING[kind]}"
+            )
         return self._models[kind]
 
     def _release_design(self, *, idle_s: float) -> None:
@@ -251,14 +285,30 @@ class Qwen3Engine:
             voice=profile if isinstance(profile, Clone) else profile.name,
             instruct=without_special(utterance.voice.prompt, model.special),
         )
-        # The model has one pace: what a faster voice is expected to take says too little.
-        slower_s = utterance.expected_s * max(1.0, utterance.voice.speed)
-        return kind, self._ordered(line, expected_s=slower_s, seed=utterance.seed)
+        return kind, self._ordered(line, expected_s=utterance.expected_s, seed=utterance.seed)
 
     def _ordered(self, line: Line, *, expected_s: float, seed: int | None) -> Order:
         frames = most_frames(expected_s, factor=self._choices.runaway_factor)
         return Order(line=line, frames=frames, expected_s=expected_s, seed=seed)
 
+    def _heard(
+        self, model: LoadedModel, take: PcmAudio | TtsError, utterance: Utterance, voice: Clone | str
+    ) -> PcmAudio | TtsError:
+        """The take, with how alike it is to the clone's profile where somebody wants to know."""
+        wanted = self._choices.listens or utterance.voice.must_resemble
+        if not wanted or isinstance(take, TtsError) or isinstance(voice, str) or take.duration_s < SHORTEST_HEARD_S:
+            return take
+        try:
+            return compared(take, with_room(lambda: model.embedding(take), make_room=self._make_room), voice.embedding)
+        except EngineOverloaded:
+            return take
+
     def _make_room(self) -> None:
         self._release_design(idle_s=0.0)
         free_device_memory()
+
+
+def _models_of(kinds: frozenset[SourceKind]) -> list[Kind]:
+    """The models that speak voices made of `kinds`."""
+    clones = SourceKind.SAMPLE in kinds or SourceKind.DESIGNED in kinds
+    return [Kind.BASE] * clones + [Kind.CUSTOM] * (SourceKind.TIMBRE in kinds)

@@ -7,7 +7,6 @@ Model cards: Qwen/Qwen3-TTS-12Hz-1.7B-{VoiceDesign,Base,CustomVoice}, Apache-2.0
 from __future__ import annotations
 
 import contextlib
-import gc
 import io
 import shutil
 import sys
@@ -217,14 +216,6 @@ def load_model(checkpoint: str, kind: Kind, placement: Placement, *, greedy: boo
     # What it would say on its own at each call, with a line in the log.
     raw.model.talker.generation_config.pad_token_id = raw.model.config.talker_config.codec_eos_token_id
     return LoadedModel(raw, name=model_name(checkpoint), kind=kind, greedy=greedy)
-
-
-def free_device_memory() -> None:
-    """Give back what no model holds any more."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def _dtype(name: str | None, device: str) -> torch.dtype:

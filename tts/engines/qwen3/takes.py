@@ -16,16 +16,15 @@ import structlog
 from numpy.typing import NDArray
 
 from tts.contract import PcmAudio
-from tts.engines.qwen3.models import Line, LoadedModel, free_device_memory
+from tts.engines.qwen3.models import Line, LoadedModel
 from tts.engines.qwen3.prompts import FRAME_S, FRAME_SAMPLES, SAMPLE_RATE_HZ
+from tts.engines.torch_device import RETRY_AFTER_S, free_device_memory, translated
 from tts.errors import EngineFailed, EngineOverloaded, TakeRejected, TtsError
 from tts.gpu_memory import gpu_memory_bytes
 
 _log = structlog.get_logger()
 
 T = TypeVar("T")
-
-RETRY_AFTER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +52,7 @@ def speak(
         takes = None  # the rest outside the handler: until that is left, the failed batch holds its memory
     except (RuntimeError, ValueError, IndexError) as error:  # what torch and transformers raise
         _log.exception("qwen3.failed", model=model.name, batch=len(orders))
-        failure = EngineFailed(f"{model.name} raised {type(error).__name__}")
-        failure.__cause__ = error.with_traceback(None)  # its frames would hold memory, too
-        return [failure] * len(orders)
+        return [translated(error, model.name)] * len(orders)
     if takes is not None:
         return [_judged(take, order) for take, order in zip(takes, orders, strict=True)]
     make_room()
@@ -70,11 +67,13 @@ def speak(
 
 
 def with_room(work: Callable[[], T], *, make_room: Callable[[], None] = free_device_memory) -> T:
-    """What `work` gives. Raises EngineOverloaded when the device has no memory for it."""
+    """What `work` gives. Raises EngineOverloaded when the device has no memory for it, DeviceLost when it failed."""
     import torch  # noqa: PLC0415 - loaded since the model was
 
     try:
         return work()
+    except torch.AcceleratorError as error:
+        raise translated(error, "Qwen3-TTS") from error
     except torch.OutOfMemoryError:
         pass
     make_room()

@@ -10,71 +10,80 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+import structlog
 
-from tts.audio.pcm import fade_edges, join, resample, trim_edges
+from tts.audio.pcm import fade_edges, join, trim_edges
 from tts.contract import EngineInfo, PcmAudio, PreparedSource, SourceKind, Utterance, Voice, VoiceProfile
+from tts.engines.torch_device import free_device_memory, translated
 from tts.engines.torchaudio_on_cpu import allow_torchaudio
+from tts.engines.xtts.conditioning import (
+    NAME,
+    REFERENCE_RATE_HZ,
+    Conditioning,
+    listen,
+    own_speakers,
+    packed,
+    speaker_of,
+    unpacked,
+)
 from tts.engines.xtts.text import pieces, plain, readable_languages
-from tts.errors import BadAudio, BadText, BadVoice, EngineFailed, EngineOverloaded, EngineUnavailable, TtsError
+from tts.errors import BadAudio, BadText, BadVoice, EngineFailed, EngineUnavailable, TtsError
 from tts.languages import match_language
 from tts.text.sentences import CLAUSE_PAUSE_MS, has_word
+from tts.voices.likeness import SHORTEST_HEARD_S, compared
 from tts.voices.mix import blend, blend_embeddings, normalised
 
 if TYPE_CHECKING:
-    import torch
     from TTS.tts.models.xtts import Xtts
+
+_log = structlog.get_logger()
 
 CPML = "Coqui Public Model License (CPML)"
 SAMPLE_RATE_HZ = 24_000
 SPEEDS = (0.5, 2.0)
 SHORTEST_REFERENCE_S = 0.33
 
-_NAME = "xtts"
-_REFERENCE_RATE_HZ = 22_050
 _TOKENS_PER_S = 22_050 / 1024
-_LATENT, _EMBEDDING = "gpt_cond_latent", "speaker_embedding"
 _FILES = ("config.json", "model.pth", "vocab.json", "speakers_xtts.pth")
 _INSTALL = "install recado with the extra `xtts`"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Conditioning:
-    """What XTTS makes of a reference. Both float32: `latent` `(1, 32, channels)`, `embedding` `(1, 512, 1)`."""
-
-    latent: NDArray[np.float32]
-    embedding: NDArray[np.float32]
 
 
 class XttsEngine:
     """Casts voices from samples, designed clips and the checkpoint's own speakers, and speaks them.
 
     `model` is a folder with config.json, model.pth and vocab.json, or a hub id that is fetched into `cache_dir`.
-    `device` is torch's name of one; None takes CUDA where there is some. A take ends at `cap_ratio` times its expected
-    length and a second, or a model that never stops would speak for 28 s; the gate refuses what was cut there.
+    `device` is torch's name of one; None takes CUDA where there is some. `listens` compares every take with its
+    profile; without, only those of voices that must resemble. A take ends at `cap_ratio` times its expected length and
+    a second, or a model that never stops would speak for 28 s; the gate refuses what was cut there.
     """
 
     def __init__(
-        self, *, model: str, cache_dir: Path | None = None, device: str | None = None, cap_ratio: float = 2.5
+        self,
+        *,
+        model: str,
+        cache_dir: Path | None = None,
+        device: str | None = None,
+        listens: bool = False,
+        cap_ratio: float = 2.5,
     ) -> None:
         self._source = model
         self._cache_dir = cache_dir
         self._device = device
+        self._listens = listens
         self._cap_ratio = cap_ratio
         self._model: Xtts | None = None
-        self._speakers: Mapping[str, _Conditioning] = {}
+        self._speakers: Mapping[str, Conditioning] = {}
 
     @property
     def info(self) -> EngineInfo:
         """Capabilities; the checkpoint's own speakers are named once it is loaded."""
         kinds = {SourceKind.SAMPLE, SourceKind.DESIGNED}
         return EngineInfo(
-            name=_NAME,
+            name=NAME,
             model=Path(self._source).name if Path(self._source).is_dir() else self._source,
             licence=f"{CPML}: non-commercial, model and outputs",
             languages=readable_languages(),
@@ -107,10 +116,10 @@ class XttsEngine:
                 f"XTTS could not load {self.info.model!r} ({type(error).__name__}): XTTS_MODEL has to be a folder with "
                 f"{', '.join(_FILES[:3])} of one XTTS v2 checkpoint"
             ) from error
-        hiss = np.random.default_rng(0).normal(0, 0.1, _REFERENCE_RATE_HZ).astype(np.float32)
-        warm = self._listen(model, PcmAudio(samples=hiss, sample_rate_hz=_REFERENCE_RATE_HZ))
+        hiss = np.random.default_rng(0).normal(0, 0.1, REFERENCE_RATE_HZ).astype(np.float32)
+        warm = listen(model, PcmAudio(samples=hiss, sample_rate_hz=REFERENCE_RATE_HZ))
         self._infer(model, "a", "en", warm, speed=1.0, longest_s=0.5)
-        self._speakers = _own_speakers(model)
+        self._speakers = own_speakers(model)
         self._model = model
 
     def cast(self, voice: Voice, sources: Sequence[PreparedSource]) -> VoiceProfile:
@@ -124,9 +133,9 @@ class XttsEngine:
         try:
             parts = [self._conditioning(model, source) for source in heavy]
         except RuntimeError as error:
-            raise _translated(error) from error
+            raise translated(error, "XTTS") from error
         embedding = blend_embeddings([(part.embedding, weight) for part, weight in zip(parts, weights, strict=True)])
-        mixed = _Conditioning(
+        mixed = Conditioning(
             latent=blend([(part.latent, weight) for part, weight in zip(parts, weights, strict=True)]),
             embedding=embedding / np.linalg.norm(embedding),
         )
@@ -138,9 +147,9 @@ class XttsEngine:
         return VoiceProfile(
             voice_id=voice.id,
             voice_version=voice.version,
-            engine=_NAME,
+            engine=NAME,
             model=self.info.model,
-            data=_packed(mixed),
+            data=packed(mixed),
             facts=tuple(facts),
         )
 
@@ -153,7 +162,7 @@ class XttsEngine:
         """Free the model and the device's memory."""
         self._model = None
         self._speakers = {}
-        _free_device_memory()
+        free_device_memory()
 
     def _loaded(self) -> Xtts:
         if self._model is None:
@@ -171,7 +180,7 @@ class XttsEngine:
             speed = utterance.voice.speed
             if not SPEEDS[0] <= speed <= SPEEDS[1]:
                 raise BadVoice(f"speed {speed} is outside {SPEEDS[0]} to {SPEEDS[1]}")
-            conditioning = self._unpacked(utterance.profile)
+            conditioning = unpacked(utterance.profile, model=self.info.model)
             parts = _readable(model, plain(utterance.text), language)
             pace_s = utterance.expected_s * self._cap_ratio / sum(map(len, parts))
             # The seed is the whole process's: another model must not hear of it.
@@ -186,14 +195,25 @@ class XttsEngine:
         except TtsError as error:
             return error
         except RuntimeError as error:  # torch's own errors derive from it
-            return _translated(error)
-        if len(takes) == 1:
-            return takes[0]
-        return join([fade_edges(trim_edges(take)) for take in takes], [CLAUSE_PAUSE_MS] * len(takes))
+            return translated(error, "XTTS")
+        whole = takes[0]
+        if len(takes) > 1:
+            whole = join([fade_edges(trim_edges(take)) for take in takes], [CLAUSE_PAUSE_MS] * len(takes))
+        return self._heard(model, whole, utterance, conditioning)
+
+    def _heard(self, model: Xtts, take: PcmAudio, utterance: Utterance, voice: Conditioning) -> PcmAudio:
+        """The take, with how alike it is to its profile where somebody wants to know."""
+        if not (self._listens or utterance.voice.must_resemble) or take.duration_s < SHORTEST_HEARD_S:
+            return take
+        try:
+            return compared(take, speaker_of(model, take), voice.embedding)
+        except RuntimeError as error:
+            _log.warning("xtts.take_not_compared", error=type(error).__name__)
+            return take
 
     @staticmethod
     def _infer(
-        model: Xtts, text: str, language: str, voice: _Conditioning, *, speed: float, longest_s: float
+        model: Xtts, text: str, language: str, voice: Conditioning, *, speed: float, longest_s: float
     ) -> PcmAudio:
         import torch  # noqa: PLC0415 - loaded since `load`
 
@@ -219,7 +239,7 @@ class XttsEngine:
             raise EngineFailed("XTTS returned values that are no numbers")
         return PcmAudio(samples=np.clip(samples, -1.0, 1.0), sample_rate_hz=SAMPLE_RATE_HZ)
 
-    def _conditioning(self, model: Xtts, prepared: PreparedSource) -> _Conditioning:
+    def _conditioning(self, model: Xtts, prepared: PreparedSource) -> Conditioning:
         source = prepared.source
         if source.kind is SourceKind.TIMBRE:
             if source.ref not in self._speakers:
@@ -235,31 +255,7 @@ class XttsEngine:
                 f"the reference {source.ref!r} is {prepared.audio.duration_s:.2f} s long; XTTS needs "
                 f"{SHORTEST_REFERENCE_S} s"
             )
-        return self._listen(model, prepared.audio)
-
-    @staticmethod
-    def _listen(model: Xtts, audio: PcmAudio) -> _Conditioning:
-        """Latents of the first seconds that the checkpoint's configuration wants, averaged over its chunks."""
-        import torch  # noqa: PLC0415 - loaded since `load`
-
-        config = model.config
-        samples = torch.from_numpy(resample(audio, _REFERENCE_RATE_HZ).samples)[None]
-        latent = model.get_gpt_cond_latents(
-            samples, _REFERENCE_RATE_HZ, length=config.gpt_cond_len, chunk_length=config.gpt_cond_chunk_len
-        )
-        reference = samples[:, : config.max_ref_len * _REFERENCE_RATE_HZ]
-        embedding = model.get_speaker_embedding(reference, _REFERENCE_RATE_HZ)
-        return _Conditioning(latent=_array(latent), embedding=_array(embedding))
-
-    def _unpacked(self, profile: VoiceProfile | None) -> _Conditioning:
-        from safetensors.numpy import load  # noqa: PLC0415 - comes with the extra
-
-        if profile is None:
-            raise BadVoice("the voice has not been cast for XTTS")
-        if (profile.engine, profile.model) != (_NAME, self.info.model):
-            raise BadVoice(f"the profile was made by {profile.engine} {profile.model}, not by {self.info.model}")
-        tensors = load(profile.data)
-        return _Conditioning(latent=tensors[_LATENT], embedding=tensors[_EMBEDDING])
+        return listen(model, prepared.audio)
 
     def _folder(self) -> Path:
         """Where the checkpoint lies; a hub id is fetched first."""
@@ -290,44 +286,3 @@ def _readable(model: Xtts, text: str, language: str) -> list[str]:
         return len(piece) <= letters and len(model.tokenizer.encode(piece.lower(), lang=language)) <= tokens
 
     return pieces(text, fits=fits)
-
-
-def _own_speakers(model: Xtts) -> dict[str, _Conditioning]:
-    speakers: Mapping[str, Mapping[str, Any]] = model.speaker_manager.speakers if model.speaker_manager else {}
-    return {
-        name: _Conditioning(latent=_array(tensors[_LATENT]), embedding=_array(tensors[_EMBEDDING]))
-        for name, tensors in speakers.items()
-    }
-
-
-def _packed(conditioning: _Conditioning) -> bytes:
-    from safetensors.numpy import save  # noqa: PLC0415 - comes with the extra
-
-    return save({_LATENT: conditioning.latent, _EMBEDDING: conditioning.embedding})
-
-
-def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = tensor.detach().cpu().numpy().astype(np.float32)
-    return array
-
-
-def _translated(error: RuntimeError) -> TtsError:
-    """Out of memory is told apart from failure, and gives back what the device can give."""
-    import torch  # noqa: PLC0415 - loaded since `load`
-
-    if isinstance(error, torch.OutOfMemoryError):
-        _free_device_memory()
-        translated: TtsError = EngineOverloaded("the device has no memory left for XTTS", retry_after_s=5.0)
-    else:
-        translated = EngineFailed(f"XTTS raised {type(error).__name__}")
-    translated.__cause__ = error
-    return translated
-
-
-def _free_device_memory() -> None:
-    try:
-        import torch  # noqa: PLC0415 - heavy libraries load on first use
-    except ImportError:
-        return
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -5,11 +5,12 @@ import pytest
 from numpy.typing import NDArray
 
 from tts.casting import MemoryMaterial
-from tts.checks.likeness import LikenessCheck
+from tts.checks.likeness import LikenessCheck, OwnLikenessCheck
 from tts.checks.words import _wav
-from tts.contract import PcmAudio, SourceKind, Utterance, Voice, VoiceProfile, VoiceSource
+from tts.contract import PcmAudio, SourceKind, Take, Utterance, Voice, VoiceProfile, VoiceSource
 from tts.engines.fake import tone
 from tts.errors import EngineUnavailable
+from tts.gate import Verdict
 
 LOUD, FAINT = tone("a", seconds=3.0), tone("a", seconds=3.0)
 FAINT = PcmAudio(samples=FAINT.samples * np.float32(0.1), sample_rate_hz=FAINT.sample_rate_hz)
@@ -126,3 +127,23 @@ async def test_a_voice_that_must_resemble_is_spoken_by_no_stand_in_that_nobody_c
 
 async def test_a_voice_made_of_names_is_itself_where_it_is_spoken_by_name() -> None:
     assert (await check().judge(LOUD, utterance(must_resemble=True, sources=(STYLE,)))).passed
+
+
+def own(similarity: float) -> Take:
+    return Take(samples=LOUD.samples, sample_rate_hz=LOUD.sample_rate_hz, own_similarity=similarity)
+
+
+async def test_what_the_engine_itself_finds_is_kept_and_refuses_nothing_until_a_limit_is_set() -> None:
+    verdict = await OwnLikenessCheck(min_similarity=None).judge(own(-0.2), utterance())
+
+    assert (verdict.passed, verdict.scores) == (True, (("own_similarity", -0.2),))
+
+
+async def test_a_take_the_engine_itself_finds_too_unlike_is_refused() -> None:
+    verdict = await OwnLikenessCheck(min_similarity=0.5).judge(own(0.4), utterance())
+
+    assert verdict.reasons == ("likeness: similarity 0.40 to its voice by the engine's own encoder",)
+
+
+async def test_an_engine_without_an_encoder_is_not_judged_by_it() -> None:
+    assert await OwnLikenessCheck(min_similarity=0.5).judge(LOUD, utterance()) == Verdict()

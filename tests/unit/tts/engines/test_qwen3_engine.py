@@ -19,6 +19,7 @@ from tts.contract import (
     PcmAudio,
     PreparedSource,
     SourceKind,
+    Take,
     Utterance,
     Voice,
     VoiceProfile,
@@ -33,6 +34,7 @@ from tts.errors import (
     BadAudio,
     BadText,
     BadVoice,
+    DeviceLost,
     EngineFailed,
     EngineOverloaded,
     EngineUnavailable,
@@ -354,6 +356,39 @@ def test_an_unknown_language_is_refused_with_the_valid_ones(engine: Qwen3Engine)
     assert "valid: de, en, es, fr, it, ja, ko, pt, ru, zh" in str(refused)
 
 
+# -- likeness ----------------------------------------------------------------------------------------------------
+
+
+def own_similarity(engine: Qwen3Engine, profile: VoiceProfile, text: str, **voice: Any) -> float | None:
+    take = audio(*engine.synthesize([say(profile, text, voice=Voice(id="lia", language="en", **voice))]))
+    return take.own_similarity if isinstance(take, Take) else None
+
+
+def test_takes_of_a_clone_are_compared_with_its_profile_where_somebody_asks(tiny_qwen3: Path) -> None:
+    engine = Qwen3Engine(choices(tiny_qwen3, "base", greedy=True, listens=True))
+    engine.load()
+    ana = cast(engine, clip("ana"))
+    text = "Good morning to all of you."
+    take = audio(*engine.synthesize([say(ana, text)]))
+    of_itself = cast(engine, PreparedSource(source=VoiceSource(kind=SourceKind.SAMPLE, ref="itself"), audio=take))
+    profile, heard = unpack(ana.data), unpack(of_itself.data)
+    assert isinstance(profile, Clone)
+    assert isinstance(heard, Clone)
+    by_hand = float(np.dot(profile.embedding, heard.embedding)) / float(
+        np.linalg.norm(profile.embedding) * np.linalg.norm(heard.embedding)
+    )
+
+    assert own_similarity(engine, ana, text) == pytest.approx(by_hand, abs=1e-4)
+
+
+def test_nobody_pays_for_a_comparison_that_nobody_asked_for(greedy: Qwen3Engine) -> None:
+    ana, long = cast(greedy, clip("ana")), "Good morning to all of you."
+
+    assert own_similarity(greedy, ana, long) is None
+    assert own_similarity(greedy, ana, long, must_resemble=True) is not None
+    assert own_similarity(greedy, ana, "Hi.", must_resemble=True) is None  # too short to tell
+
+
 # -- caps --------------------------------------------------------------------------------------------------------
 
 
@@ -544,6 +579,23 @@ def test_one_take_without_memory_says_when_to_come_back(engine: Qwen3Engine, mon
     assert overloaded.__cause__ is None  # its frames would hold the memory
 
 
+def test_an_error_of_the_device_itself_is_told_apart(engine: Qwen3Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = cast(engine, clip("ana"))
+
+    def fails(*_args: Any, **_kwargs: Any) -> Any:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nadvice")
+
+    monkeypatch.setattr(engine._models[Kind.BASE], "speak", fails)
+    monkeypatch.setattr(engine._models[Kind.BASE], "embedding", fails)
+
+    lost = error(engine.synthesize([say(profile, "Hi.")]))
+
+    assert isinstance(lost, DeviceLost)
+    assert str(lost).endswith("illegal memory access was encountered")
+    with pytest.raises(DeviceLost):
+        cast(engine, clip("ana"))
+
+
 def test_the_design_model_makes_room_for_speech(engine: Qwen3Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     profile = cast(engine, clip("ana"))
     engine.design("Deep.", text="Hi.", language="en", seed=3)
@@ -623,6 +675,49 @@ def test_only_the_models_that_are_named_are_loaded(tiny_qwen3: Path) -> None:
         cast(engine, clip("ana"))
     with pytest.raises(EngineUnavailable, match="QWEN3_DESIGN_MODEL"):
         engine.design("Deep.", text="Hi.", language="en", seed=1)
+
+
+def test_only_the_models_that_the_voices_need_are_loaded(tiny_qwen3: Path) -> None:
+    engine = Qwen3Engine(choices(tiny_qwen3, "base", "custom", "design"))
+
+    engine.load_for(frozenset({SourceKind.TIMBRE}))
+
+    assert set(engine._models) == {Kind.CUSTOM}
+    assert engine.ready_for(frozenset({SourceKind.TIMBRE}))
+    assert not engine.ready_for(frozenset({SourceKind.SAMPLE, SourceKind.TIMBRE}))
+
+
+def test_a_model_may_come_later_and_the_first_stays(tiny_qwen3: Path) -> None:
+    engine = Qwen3Engine(choices(tiny_qwen3, "base", "custom"))
+    engine.load_for(frozenset({SourceKind.TIMBRE}))
+    first = engine._models[Kind.CUSTOM]
+
+    engine.load_for(frozenset({SourceKind.DESIGNED}))
+
+    assert engine._models[Kind.CUSTOM] is first
+    assert isinstance(engine.synthesize([say(cast(engine, clip("ana")), "Hi.")])[0], PcmAudio)
+
+
+def test_a_later_model_that_fails_to_load_leaves_the_first_in_place(tiny_qwen3: Path) -> None:
+    broken = Checkpoints(base="/nowhere", custom=str(tiny_qwen3 / "custom_voice"))
+    engine = Qwen3Engine(Qwen3Choices(checkpoints=broken, placement=CPU))
+    engine.load_for(frozenset({SourceKind.TIMBRE}))
+
+    with pytest.raises(EngineUnavailable, match="QWEN3_BASE_MODEL"):
+        engine.load_for(frozenset({SourceKind.SAMPLE}))
+
+    profile = cast(engine, named(SourceKind.TIMBRE, "ryan"))
+    assert isinstance(engine.synthesize([say(profile, "Hi.", seed=1)])[0], PcmAudio)
+
+
+def test_where_no_voice_needs_it_nothing_is_loaded_and_a_voice_that_comes_is_told_so(tiny_qwen3: Path) -> None:
+    engine = Qwen3Engine(choices(tiny_qwen3, "base"))
+
+    engine.load_for(frozenset())
+
+    assert not engine._models
+    with pytest.raises(BadVoice, match="not loaded"):
+        cast(engine, clip("ana"))
 
 
 def test_before_loading_nothing_is_spoken(tiny_qwen3: Path) -> None:
