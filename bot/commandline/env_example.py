@@ -143,7 +143,7 @@ GROUPS = (
     Group(
         title="Worker: speaking together",
         words="Segments of several conversations are spoken in one batch where the engine can.",
-        names=("tts_batch_max", "tts_batch_wait_ms", "tts_batch_deadline_s", "tts_queue_max", "tts_takes"),
+        names=("tts_batch_max", "tts_batch_wait_ms", "tts_batch_deadline_s", "tts_load_deadline_s", "tts_queue_max", "tts_takes"),
     ),
     Group(
         title="Worker: which takes are refused",
@@ -151,7 +151,7 @@ GROUPS = (
         names=(
             "gate_min_ratio", "gate_max_ratio", "gate_slack_s", "gate_min_level_dbfs", "gate_max_gap_s",
             "gate_max_clipped", "gate_max_repetition", "gate_max_drone_s", "gate_asr", "gate_asr_max_cer",
-            "gate_similarity", "gate_similarity_min",
+            "gate_similarity", "gate_similarity_min", "gate_own_similarity_min",
         ),
     ),
     Group(
