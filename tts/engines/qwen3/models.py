@@ -193,7 +193,7 @@ def load_model(checkpoint: str, kind: Kind, placement: Placement, *, greedy: boo
     from safetensors import SafetensorError  # noqa: PLC0415
 
     device = placement.device or ("cuda:0" if torch.cuda.is_available() else "cpu")
-    folder = _folder(checkpoint, kind, placement.cache_dir)
+    folder = folder_of(checkpoint, kind, placement.cache_dir)
     try:
         raw = Qwen3TTSModel.from_pretrained(
             str(folder),
@@ -229,7 +229,7 @@ def _dtype(name: str | None, device: str) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-def _folder(checkpoint: str, kind: Kind, cache_dir: Path | None) -> Path:
+def folder_of(checkpoint: str, kind: Kind, cache_dir: Path | None) -> Path:
     """Where the checkpoint lies. The whole of a hub id is fetched here: `from_pretrained` would put parts elsewhere."""
     folder = Path(checkpoint)
     if folder.is_dir():
