@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.conversation import Conversations
+from bot.designs import Designs
 from bot.mailbox import CoalescingSender, Mailbox, MailboxError, MailboxSettings, StoreUnavailable
 from bot.persona_store import Personas
 from bot.settings import Settings
@@ -39,6 +40,7 @@ class Installation:
     voices: Voices
     samples: Samples
     profiles: Profiles
+    designs: Designs
     conversations: Conversations
 
     async def close(self) -> None:
@@ -66,13 +68,16 @@ async def open_installation(settings: Settings, *, role: Role, wait_s: float = 6
     except BaseException:
         await redis.aclose()
         raise
+    samples = Samples(redis, blobs)
+    designs = Designs(redis, samples)
     return Installation(
         redis=redis,
         mailbox=mailbox,
         personas=Personas(redis),
-        voices=Voices(redis, profiles),
-        samples=Samples(redis, blobs),
+        voices=Voices(redis, profiles, designed=designs.applied),
+        samples=samples,
         profiles=profiles,
+        designs=designs,
         conversations=Conversations(redis, history_s=settings.history_days * 86_400),
     )
 

@@ -161,19 +161,24 @@ class Profiles:
 
 
 class Voices:
-    """The stored voices. `put` gives a changed voice a new version and forgets the profiles of the old one."""
+    """The stored voices. `put` gives a changed voice a new version and forgets the profiles of the old one.
+
+    `designed` gives a voice that is a prompt alone its clip, as soon as there is one.
+    """
 
     def __init__(
         self,
         redis: Redis,
         profiles: Profiles,
         *,
+        designed: Callable[[Voice], Awaitable[Voice]] | None = None,
         prefix: str = "{recado}",
         fresh_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stored = Documents(redis, _KIND, prefix=prefix, fresh_s=fresh_s, clock=clock)
         self._profiles = profiles
+        self._designed = designed
 
     async def list(self) -> tuple[Voice, ...]:
         """Every voice, by id."""
@@ -209,6 +214,10 @@ class Voices:
 
         Raises BadVoice for a name that nobody has.
         """
+        voice = await self._named(persona)
+        return await self._designed(voice) if self._designed else voice
+
+    async def _named(self, persona: Persona) -> Voice:
         if not persona.voice_id:
             return persona.voice
         named = read_voice_id(persona.voice_id, timbres=TIMBRES)

@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 
 from bot.composer import Composer
 from bot.conversation import Conversations
+from bot.designer import Designer
 from bot.dispatcher import Dispatcher, DispatchLimits
 from bot.ears import Ears
 from bot.exposition import exposition
@@ -132,7 +133,13 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
             await dispatcher.start()
             await hearing  # a voice note that comes earlier waits for the ears to open; nothing else has to
             condition.warm = True
-            background.append(asyncio.create_task(_prepare(speaker, voices)))
+            designer = Designer(
+                speaker=speaker,
+                designs=installation.designs,
+                personas=installation.personas,
+                voices=installation.voices,
+            )
+            background += [asyncio.create_task(_prepare(speaker, voices)), asyncio.create_task(designer.run())]
             log.info("ready", worker=name)
             await stopping.wait()
         finally:

@@ -60,17 +60,26 @@ class Breaker:
         """A call goes through: when half open it is the trial."""
         return replace(self, trial_at_s=now_s) if self.state(now_s) is BreakerState.HALF_OPEN else self
 
-    def succeeded(self) -> Breaker:
-        """The engine answered: a trial closes it with a clean record; otherwise earlier failures still count."""
-        return self if self.opened_at_s is None else Breaker(policy=self.policy)
+    def succeeded(self, now_s: float) -> Breaker:
+        """The engine answered: a trial closes it with a clean record; otherwise earlier failures still count.
+
+        While it is open, the answer is to a call from before, and tells nothing of now.
+        """
+        return Breaker(policy=self.policy) if self.state(now_s) is BreakerState.HALF_OPEN else self
 
     def undecided(self) -> Breaker:
         """The call told nothing (no room just now): a trial is over, and another one may be made at once."""
         return replace(self, trial_at_s=None)
 
     def failed(self, now_s: float) -> Breaker:
-        """The engine failed: a failed trial opens at once, otherwise enough failures within the window do."""
-        if self.opened_at_s is not None:
+        """The engine failed: a failed trial opens at once, otherwise enough failures within the window do.
+
+        While it is open, a call from before has failed like the others, and makes nobody wait longer.
+        """
+        state = self.state(now_s)
+        if state is BreakerState.OPEN:
+            return self
+        if state is BreakerState.HALF_OPEN:
             return Breaker(policy=self.policy, opened_at_s=now_s)
         recent = tuple(at for at in self.failed_at_s if now_s - at < self.policy.window_s)
         failures = (*recent, now_s)[-self.policy.failures :]

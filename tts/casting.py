@@ -22,6 +22,8 @@ from tts.audio.decode import decode
 from tts.contract import EngineInfo, PcmAudio, PreparedSource, SourceKind, Transcriber, Voice, VoiceProfile, VoiceSource
 from tts.errors import BadVoice, NoConsent, TtsError
 from tts.voices.consent import consent_refusal
+from tts.voices.design import DesignedClip
+from tts.voices.designed import stored_clip
 from tts.voices.mix import normalised, usable_sources
 from tts.voices.reference import cut_to, shares_s
 from tts.voices.samples import StoredSample, encode_sample
@@ -112,6 +114,12 @@ class MemoryMaterial:
         """What was put into `files`, or KeyError."""
         return self.files[sample_id]
 
+    def add_clip(self, clip: DesignedClip, *, language: str) -> VoiceSource:
+        """Keep a designed clip; the source that names it."""
+        sample, data = stored_clip(clip, language=language, added_at=datetime.now(UTC))
+        self.samples[sample.id], self.files[sample.id] = sample, data
+        return VoiceSource(kind=SourceKind.DESIGNED, ref=sample.id)
+
 
 class Casting:
     """Profiles of voices, made once. `on_lookup` hears of every look-up: ("memory" or "store", hit or miss).
@@ -142,10 +150,14 @@ class Casting:
         """Why the voice's own sources may not be spoken with, in words; empty when they may. Purges what was made."""
         reason = await self._refusal(voice.sources)
         if reason:
-            self._memory.drop(lambda key: key.voice_id == voice.id)
-            if self._profiles is not None:
-                await self._profiles.purge(voice.id)
+            await self.forget(voice.id)
         return reason
+
+    async def forget(self, voice_id: str) -> None:
+        """Purge what was made of a voice; the next who asks has it made anew."""
+        self._memory.drop(lambda key: key.voice_id == voice_id)
+        if self._profiles is not None:
+            await self._profiles.purge(voice_id)
 
     async def profile(self, voice: Voice, info: EngineInfo, cast: Cast) -> Found:
         """The profile of `voice` for the engine of `info`; `cast` makes it where there is none.
@@ -236,7 +248,7 @@ class Casting:
 
     async def _prepared(self, sources: Sequence[VoiceSource]) -> list[PreparedSource]:
         """The sources with weight; recordings cut to their share of the reference, with the words of what is left."""
-        weighted = normalised(sources) if sources else ()
+        weighted = normalised(sources)
         total = sum(weight for source, weight in weighted if source.kind in RECORDED)
         recorded = [(source, weight / total) for source, weight in weighted if source.kind in RECORDED]
         shares = dict(zip((s.ref for s, _ in recorded), shares_s([weight for _, weight in recorded]), strict=True))
@@ -250,6 +262,8 @@ class Casting:
             data = await self._material.audio(source.ref)
         except KeyError:
             sample = None
+        except OSError as error:
+            raise BadVoice(f"the recording {source.ref[:12]} cannot be read ({type(error).__name__})") from error
         if sample is None:
             raise BadVoice(f"the recording {source.ref[:12]} is gone: add it again, or take it out of the mix")
         audio, was_cut = await asyncio.to_thread(_cut, data, shares[source.ref])

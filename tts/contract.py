@@ -164,7 +164,10 @@ class CastingEngine(Engine, Protocol):
     """An engine that makes a profile of a voice once and speaks with it from then on. Same thread as `synthesize`."""
 
     def cast(self, voice: Voice, sources: Sequence[PreparedSource]) -> VoiceProfile:
-        """The profile of `voice` from its prepared sources, weights normalised inside. Raises BadVoice, BadAudio."""
+        """The profile of `voice` from its prepared sources (one or more), weights normalised inside.
+
+        Raises BadVoice, BadAudio.
+        """
         ...
 
 
@@ -178,6 +181,13 @@ class SelectiveEngine(Engine, Protocol):
 
     def load_for(self, kinds: frozenset[SourceKind]) -> None:
         """Bring in what speaks voices made of `kinds`, warm; idempotent, nothing for none. Raises EngineUnavailable."""
+        ...
+
+    def fetch_designer(self) -> None:
+        """Bring what `design` loads onto this machine's disk, if it is not there; nothing where nothing designs.
+
+        Any thread may call it. Raises EngineUnavailable.
+        """
         ...
 
 

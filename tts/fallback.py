@@ -12,7 +12,7 @@ from tts.breaker import BreakerState
 from tts.contract import Attempt, EngineInfo, Voice
 from tts.errors import BadVoice
 from tts.languages import match_language
-from tts.voices.mix import normalised, usable_sources
+from tts.voices.mix import NAMED, normalised, usable_sources
 
 SKIPPED = "skipped"
 
@@ -62,7 +62,7 @@ def _refusal(voice: Voice, language: str, view: EngineView | None, barred: str) 
         return view.unavailable
     info = view.info
     if info.languages and match_language(language, info.languages) is None:
-        return f"does not speak {language}"
+        return f"does not speak {language}; valid: {', '.join(sorted(info.languages))}"
     sources = usable_sources(voice, info)
     if sources is None:
         return barred or _strangeness(voice, info)
@@ -77,7 +77,12 @@ def _refusal(voice: Voice, language: str, view: EngineView | None, barred: str) 
 
 
 def _strangeness(voice: Voice, info: EngineInfo) -> str:
+    if not voice.sources and not voice.stand_in:
+        return "the voice is a prompt alone, and no clip of it has been designed yet"
+    own = [source for source in voice.sources if source.weight > 0]
+    unknown = sorted({source.ref for source in own if source.kind in NAMED and source.ref not in info.names})
+    if own and info.names and unknown and all(source.kind in info.source_kinds for source in own):
+        return f"has no {own[0].kind} named {', '.join(unknown)}; valid: {', '.join(info.names)}"
     takes = ", ".join(sorted(info.source_kinds)) or "no sources"
-    wants = ", ".join(sorted({source.kind for source in voice.sources})) or "a prompt"
-    names = f" named {', '.join(info.names)}" if info.names else ""
-    return f"would be a stranger's voice: it needs {wants}, the engine takes {takes}{names}, and no stand-in fits"
+    wants = ", ".join(sorted({source.kind for source in own})) or "a designed clip"
+    return f"would be a stranger's voice: it needs {wants}, the engine takes {takes}, and no stand-in fits"

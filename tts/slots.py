@@ -14,7 +14,7 @@ import structlog
 
 from tts.batching import Batcher, BatchPolicy, BatchStats, Device
 from tts.breaker import Breaker, BreakerPolicy, BreakerState
-from tts.casting import Casting, Found
+from tts.casting import Casting, Found, Origin
 from tts.contract import (
     CastingEngine,
     DesigningEngine,
@@ -26,6 +26,8 @@ from tts.contract import (
     Voice,
 )
 from tts.errors import (
+    BadText,
+    BadVoice,
     DeadlineExceeded,
     EngineFailed,
     EngineOverloaded,
@@ -190,15 +192,22 @@ class EngineSlot:
             raise EngineUnavailable(f"{self.name} is not configured")
         started_s = self._clock()
         self._breaker = self._breaker.asked(started_s)
+        voice = utterances[0].voice
         try:
-            found = await self.profile(utterances[0].voice)
-            profile = found.profile if found else None
-            cast = [replace(utterance, profile=profile) for utterance in utterances]
-            done = await self._takes.segments(cast, self._engine.info)
+            found = await self.profile(voice)
+            try:
+                done = await self._takes.segments(_cast(utterances, found), self._engine.info)
+            except BadVoice:
+                if found is None or found.origin is Origin.MADE:
+                    raise
+                # Kept from a while ago, it may be damaged or of a model that is here no more; a new one is neither.
+                await self._casting.forget(voice.id)
+                found = await self.profile(voice)
+                done = await self._takes.segments(_cast(utterances, found), self._engine.info)
         except TtsError as error:
             self._count(error)
             raise
-        self._breaker = self._breaker.succeeded()
+        self._breaker = self._breaker.succeeded(self._clock())
         self._rendered_at_s = self._clock()
         queue_s = min(segment.queue_s for segment in done)
         return Rendering(
@@ -256,6 +265,7 @@ class EngineSlot:
     async def design(self, prompt: str, *, language: str, seed: int) -> DesignedClip:
         """A clip in the voice of the prompt that the gate accepts; each further take has the next seed.
 
+        The model that designs is fetched and loaded for it where it is not here.
         Raises TakeRejected when none is accepted, EngineUnavailable when the engine does not design.
         """
         engine, batcher, gated = self._engine, self._batcher, self._takes
@@ -269,6 +279,9 @@ class EngineSlot:
             expected_s=expected_duration_s(text, spoken),
         )
         refused: TakeRejected | None = None
+        if isinstance(engine, SelectiveEngine):
+            # Downloading takes minutes, in which the device's thread can speak for others.
+            await asyncio.to_thread(engine.fetch_designer)
         for take in range(self._tries):
             work = partial(engine.design, prompt, text=text, language=spoken, seed=seed + take)
             audio = await batcher.alone(work, deadline_s=self._load_deadline_s)
@@ -289,14 +302,24 @@ class EngineSlot:
         self._breaker = self._breaker.undecided() if busy else self._breaker.failed(self._clock())
 
     def _count(self, error: Exception) -> None:
-        """Only what is the engine's fault opens the breaker; an answer to a bad text or voice shows that it lives."""
+        """Only what is the engine's fault opens the breaker; only what the engine itself answered shows that it lives.
+
+        A voice that cannot be had, a model that is not here and a full queue tell nothing of it.
+        """
+        now_s = self._clock()
         if isinstance(error, EngineOverloaded):
             self._breaker = self._breaker.undecided()
         elif isinstance(error, EngineFailed | DeadlineExceeded):
-            self._breaker = self._breaker.failed(self._clock())
+            self._breaker = self._breaker.failed(now_s)
+        elif isinstance(error, BadText | TakeRejected):
+            self._breaker = self._breaker.succeeded(now_s)
         else:
-            self._breaker = self._breaker.succeeded()
+            self._breaker = self._breaker.undecided()
 
     def _lost(self, name: str, suspects: Sequence[Utterance]) -> None:
         self._state, self._reason = EngineState.LOST, self._batcher.lost if self._batcher else ""
         self._on_lost(name, suspects)
+
+
+def _cast(utterances: Sequence[Utterance], found: Found | None) -> list[Utterance]:
+    return [replace(utterance, profile=found.profile if found else None) for utterance in utterances]

@@ -11,7 +11,7 @@ import hashlib
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -23,10 +23,21 @@ from tts.audio.voice_note import validate_voice_note
 from tts.batching import BatchPolicy, BatchStats, Device
 from tts.casting import RECORDED, Casting, MemoryMaterial
 from tts.checks.signal import SignalCheck
-from tts.contract import Attempt, Engine, Making, PcmAudio, Timings, Utterance, Voice, VoiceNote
+from tts.contract import (
+    Attempt,
+    Engine,
+    Making,
+    PcmAudio,
+    SourceKind,
+    Timings,
+    Utterance,
+    Voice,
+    VoiceNote,
+    VoiceSource,
+)
 from tts.engines import ENGINES
 from tts.errors import DeadlineExceeded, EngineUnavailable, NoConsent, NoVoice, TtsError
-from tts.fallback import Choice, choose_engines
+from tts.fallback import SKIPPED, Choice, choose_engines
 from tts.gate import Check, Gate
 from tts.gpu_memory import gpu_memory_bytes
 from tts.settings import TtsSettings
@@ -77,11 +88,13 @@ class Speaker:
         casting: Casting,
         tagged: bool = False,
         watermark: PerthWatermark | None = None,
+        prompt_default: str = DESIGN_PROMPT_DEFAULT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._casting = casting
         self._tagged = tagged
         self._watermark = watermark
+        self._prompt_default = prompt_default
         self._slots = {slot.name: slot for slot in slots}
         self._devices = devices
         self._opus = opus
@@ -206,20 +219,28 @@ class Speaker:
                 _log.warning("voice.not_prepared", voice=voice.id, engine=name, reason=type(error).__name__)
 
     async def design(self, prompt: str, *, language: str, seed: int = 0) -> DesignedClip:
-        """A reference clip in the voice of the prompt, by the first loaded engine that designs.
+        """A reference clip in the voice of the prompt (the installation's own for a blank one).
 
+        The first loaded engine that designs makes it; seconds, or minutes where its model has to be fetched first.
         Raises NoVoice with the attempts when none does.
         """
         attempts = []
         for slot in self._slots.values():
             if not slot.designs:
-                attempts.append(Attempt(engine=slot.name, outcome="skipped", reason="does not design voices here"))
+                attempts.append(Attempt(engine=slot.name, outcome=SKIPPED, reason="does not design voices here"))
                 continue
             try:
-                return await slot.design(prompt or DESIGN_PROMPT_DEFAULT, language=language, seed=seed)
+                return await slot.design(prompt or self._prompt_default, language=language, seed=seed)
             except TtsError as error:
                 attempts.append(Attempt(engine=slot.name, outcome=type(error).__name__, reason=str(error)))
         raise NoVoice("no engine here makes a voice of a prompt", attempts=tuple(attempts))
+
+    def wants_design(self, voice: Voice) -> bool:
+        """Whether it is a prompt alone, and a clip can be designed here that one of its engines would clone."""
+        if voice.sources or not any(slot.designs for slot in self._slots.values()):
+            return False
+        infos = [self._slots[name].view.info for name in voice.engines or self._slots if name in self._slots]
+        return any(info is not None and SourceKind.DESIGNED in info.source_kinds for info in infos)
 
     async def _choose(self, voice: Voice, language: str) -> tuple[Voice, Choice]:
         """What may be spoken of the voice now, and by whom."""
@@ -246,6 +267,10 @@ class Speaker:
         ]
         for name in choice.candidates:
             slot = self._slots[name]
+            if not slot.view.allowed:  # since the choice, others have found it failing, or are trying it out
+                reason = f"breaker {slot.view.breaker}: it failed too often"
+                course.attempts.append(Attempt(engine=name, outcome=SKIPPED, reason=reason))
+                continue
             course.asked, course.asked_at_s = slot, self._clock()
             try:
                 rendering = await slot.render(utterances)
@@ -253,7 +278,7 @@ class Speaker:
                 self._answered(course, type(error).__name__, str(error))
                 _log.warning("engine.attempt_failed", engine=name, outcome=type(error).__name__)
                 continue
-            barred = await self._casting.refusal(voice)
+            barred = await self._casting.refusal(replace(voice, sources=_used(voice, slot)))
             if barred:  # withdrawn while it was spoken: nobody is to hear it, and the rest is for the stand-in
                 self._answered(course, NoConsent.__name__, barred)
                 return await self._render(plan, voice, seed=seed, course=course)
@@ -295,17 +320,21 @@ class Speaker:
 
 
 def _making(voice: Voice, slot: EngineSlot, rendering: Rendering, *, watermarked: bool) -> Making:
-    info = slot.view.info
-    used = (usable_sources(voice, info) if info else None) or ()
     return Making(
         sample_count=sum(source.kind in RECORDED and source.weight > 0 for source in voice.sources),
         prompt_mark=hashlib.sha256(voice.prompt.encode()).hexdigest()[:12] if voice.prompt else "",
         profile=rendering.profile,
         batch_size=rendering.batch_size,
         gpu_memory_bytes=gpu_memory_bytes(),
-        sources=tuple(f"{source.kind}:{source.ref}" for source in used if source.weight > 0),
+        sources=tuple(f"{source.kind}:{source.ref}" for source in _used(voice, slot) if source.weight > 0),
         watermarked=watermarked,
     )
+
+
+def _used(voice: Voice, slot: EngineSlot) -> tuple[VoiceSource, ...]:
+    """What the engine was given of the voice."""
+    info = slot.view.info
+    return (usable_sources(voice, info) if info else None) or ()
 
 
 def build_speaker(
@@ -368,5 +397,6 @@ def build_speaker(
         casting=casting,
         tagged=settings.note_tags,
         watermark=PerthWatermark() if settings.watermark else None,
+        prompt_default=settings.qwen3_voice_prompt_default,
         clock=clock,
     )

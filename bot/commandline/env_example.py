@@ -143,7 +143,10 @@ GROUPS = (
     Group(
         title="Worker: speaking together",
         words="Segments of several conversations are spoken in one batch where the engine can.",
-        names=("tts_batch_max", "tts_batch_wait_ms", "tts_batch_deadline_s", "tts_load_deadline_s", "tts_queue_max", "tts_takes"),
+        names=(
+            "tts_batch_max", "tts_batch_wait_ms", "tts_batch_deadline_s", "tts_load_deadline_s", "tts_queue_max",
+            "tts_takes",
+        ),
     ),
     Group(
         title="Worker: which takes are refused",

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from bot.commandline.processes import read_settings, read_tts_settings
 from bot.persona import BadPersona, Persona, parse_persona, shipped_personas
 from bot.provenance import certify_here
 from tts.audio.opus import AudioFormat
+from tts.casting import Casting, MemoryMaterial
 from tts.contract import Utterance, VoiceNote
 from tts.errors import TtsError
 from tts.settings import EngineName, TtsSettings
@@ -118,14 +120,19 @@ def format_of(output: Path) -> AudioFormat:
 async def _spoken(
     settings: TtsSettings, text: str, persona: Persona, language: str | None, audio_format: AudioFormat
 ) -> VoiceNote:
-    speaker: Speaker = build_speaker(settings, on_lost=end_lost)
+    material, voice = MemoryMaterial(), persona.voice
+    speaker: Speaker = build_speaker(settings, casting=Casting(material), on_lost=end_lost)
     click.echo("Loading the voice …", err=True)
-    await speaker.start(voices=[persona.voice])
+    await speaker.start(voices=[voice])
     try:
+        if speaker.wants_design(voice):
+            click.echo("Designing the voice from its prompt …", err=True)
+            clip = await speaker.design(voice.prompt, language=voice.language, seed=voice.seed or 0)
+            voice = replace(voice, sources=(material.add_clip(clip, language=voice.language),))
         click.echo("Speaking …", err=True)
         return await speaker.speak(
             text,
-            persona.voice,
+            voice,
             language=language,
             max_spoken_s=persona.max_spoken_s,
             lexicon=persona.lexicon,

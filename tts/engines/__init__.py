@@ -75,7 +75,6 @@ def _qwen3(settings: TtsSettings) -> Engine | None:
                 attention=settings.qwen3_attention,
                 cache_dir=settings.model_cache_dir / "hub",
             ),
-            prompt_default=settings.qwen3_voice_prompt_default,
             max_batch=settings.qwen3_max_batch,
             runaway_factor=settings.qwen3_runaway_factor,
             same_speaker=settings.qwen3_same_speaker,

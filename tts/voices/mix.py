@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from tts.contract import EngineInfo, SourceKind, Voice, VoiceSource
 from tts.errors import BadVoice
 
+NAMED = frozenset({SourceKind.STYLE, SourceKind.TIMBRE})
+
 
 def normalised(sources: Sequence[VoiceSource]) -> tuple[tuple[VoiceSource, float], ...]:
     """The sources that have weight, with weights that sum to 1.
@@ -21,7 +23,9 @@ def normalised(sources: Sequence[VoiceSource]) -> tuple[tuple[VoiceSource, float
     for source in sources:
         if not math.isfinite(source.weight) or source.weight < 0:
             raise BadVoice(f"the weight of {source.ref!r} is {source.weight}; weights are 0 or more")
-    total = math.fsum(source.weight for source in sources)
+    total = sum(source.weight for source in sources)
+    if not math.isfinite(total):
+        raise BadVoice("the weights of the mix are too large to be added up: only their proportions count")
     if total <= 0:
         raise BadVoice("all weights of the mix are zero: give at least one source a weight above 0")
     return tuple((source, source.weight / total) for source in sources if source.weight > 0)
@@ -59,31 +63,26 @@ def mix_names(sources: Sequence[VoiceSource], vectors: Mapping[str, NDArray[np.f
 
 
 def usable_sources(voice: Voice, info: EngineInfo) -> tuple[VoiceSource, ...] | None:
-    """What the engine would speak this voice with; () means by its prompt alone, None that it would be a stranger's.
+    """What the engine would speak this voice with; None means that it would be a stranger's.
 
-    The voice's own sources when the engine takes every kind among them, else its prompt when the engine designs
-    and there are no sources, else the stand-in styles.
+    The voice's own sources when the engine takes every kind among them, else the stand-in styles. A prompt alone is
+    spoken by nobody: a clip is designed of it first, and is a source from then on.
     """
     if voice.sources and _takes_all(voice.sources, info):
         return voice.sources
-    if not voice.sources and voice.prompt and info.designs:
-        return ()
     if voice.stand_in and _takes_all(voice.stand_in, info):
         return voice.stand_in
     return None
 
 
 def kinds_needed(voices: Iterable[Voice], info: EngineInfo) -> frozenset[SourceKind]:
-    """The kinds of sources the engine would be given to speak these voices; a prompt alone becomes a designed clip.
+    """The kinds of sources the engine would be given to speak these voices.
 
     Names are not looked at: an engine may learn which it has only by loading.
     """
     nameless = replace(info, names=())
-    needed: set[SourceKind] = set()
-    for voice in voices:
-        sources = usable_sources(voice, nameless)
-        needed |= {SourceKind.DESIGNED} if sources == () else {source.kind for source in sources or () if source.weight}
-    return frozenset(needed)
+    used = (usable_sources(voice, nameless) or () for voice in voices)
+    return frozenset(source.kind for sources in used for source in sources if source.weight > 0)
 
 
 def stand_in_only(voice: Voice) -> Voice:
@@ -95,9 +94,8 @@ def stand_in_only(voice: Voice) -> Voice:
 
 
 def _takes_all(sources: Sequence[VoiceSource], info: EngineInfo) -> bool:
-    named = (SourceKind.STYLE, SourceKind.TIMBRE)
     return all(
-        source.kind in info.source_kinds and (source.kind not in named or not info.names or source.ref in info.names)
+        source.kind in info.source_kinds and (source.kind not in NAMED or not info.names or source.ref in info.names)
         for source in sources
         if source.weight > 0
     )

@@ -29,7 +29,7 @@ def test_failures_spread_over_more_than_the_window_leave_it_closed() -> None:
 
 
 def test_successes_in_between_do_not_hide_failures() -> None:
-    breaker = failed(0, 10).succeeded().failed(20)
+    breaker = failed(0, 10).succeeded(15).failed(20)
 
     assert breaker.state(20) is BreakerState.OPEN
 
@@ -44,10 +44,17 @@ def test_after_the_recovery_time_one_trial_may_go() -> None:
 
 
 def test_a_trial_that_succeeds_closes_it_with_a_clean_record() -> None:
-    breaker = failed(0, 0, 0).asked(30).succeeded()
+    breaker = failed(0, 0, 0).asked(30).succeeded(31)
 
     assert breaker.state(31) is BreakerState.CLOSED
     assert breaker.failed(31).failed(31).state(31) is BreakerState.CLOSED
+
+
+def test_an_answer_to_a_call_from_before_neither_closes_it_nor_opens_it_for_longer() -> None:
+    breaker = failed(0, 0, 0)
+
+    assert breaker.succeeded(5) == breaker
+    assert breaker.failed(29).state(30) is BreakerState.HALF_OPEN
 
 
 def test_a_trial_that_fails_opens_it_for_another_recovery_time() -> None:
@@ -77,7 +84,7 @@ def test_whatever_happens_it_allows_a_call_again_in_time(events: list[tuple[str,
             case "ask" if breaker.allows(now_s):
                 breaker = breaker.asked(now_s)
             case "ok":
-                breaker = breaker.succeeded()
+                breaker = breaker.succeeded(now_s)
             case "fail":
                 breaker = breaker.failed(now_s)
 

@@ -331,8 +331,15 @@ async def test_a_name_comes_as_it_is(studio: Studio) -> None:
     assert (one.audio, one.transcript) == (None, None)
 
 
-async def test_a_voice_of_a_prompt_alone_has_no_sources(studio: Studio) -> None:
-    assert await prepared(studio) == []
+async def test_a_recording_that_cannot_be_read_is_the_voices_trouble_and_not_the_engines(studio: Studio) -> None:
+    class Locked(dict[str, bytes]):
+        def __getitem__(self, _sample_id: str) -> bytes:
+            raise PermissionError
+
+    studio.material.files = Locked()
+
+    with pytest.raises(BadVoice, match="cannot be read"):
+        await prepared(studio, source(CLIP))
 
 
 async def test_sources_without_weight_stay_at_home(studio: Studio) -> None:

@@ -63,8 +63,17 @@ def test_a_voice_without_stand_in_is_never_spoken_by_a_stranger() -> None:
     assert "stranger" in reason(choice, "light")
 
 
-def test_a_voice_that_is_only_a_prompt_goes_to_an_engine_that_designs() -> None:
-    assert choose(Voice(id="p", language="en", prompt="a warm voice")).candidates == ("large",)
+def test_a_voice_that_is_only_a_prompt_waits_for_its_clip() -> None:
+    choice = choose(Voice(id="p", language="en", prompt="a warm voice"))
+
+    assert choice.candidates == ()
+    assert "no clip of it has been designed yet" in reason(choice, "large")
+
+
+def test_an_unknown_name_is_answered_with_the_valid_ones() -> None:
+    choice = choose(Voice(id="s", language="en", sources=(replace(STYLE, ref="nobody"),)))
+
+    assert reason(choice, "light").startswith("has no style named nobody; valid: ")
 
 
 def test_a_stand_in_with_an_unknown_style_stands_in_for_nothing() -> None:
@@ -81,7 +90,7 @@ def test_an_engine_that_does_not_speak_the_language_is_skipped() -> None:
     choice = choose(CLONED, "ja")
 
     assert choice.candidates == ("large",)
-    assert reason(choice, "light") == "does not speak ja"
+    assert reason(choice, "light") == "does not speak ja; valid: en, pt-BR"
 
 
 def test_an_engine_that_is_not_configured_is_skipped_as_such() -> None:

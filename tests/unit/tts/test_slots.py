@@ -11,7 +11,7 @@ from tts.breaker import BreakerPolicy, BreakerState
 from tts.casting import Casting, MemoryMaterial, Origin
 from tts.checks.signal import SignalCheck
 from tts.contract import PcmAudio, SourceKind, Utterance, Voice, VoiceSource
-from tts.engines.fake import FakeCastingEngine, FakeEngine
+from tts.engines.fake import FakeCastingEngine, FakeEngine, tone
 from tts.errors import (
     BadText,
     BadVoice,
@@ -23,8 +23,11 @@ from tts.errors import (
     TakeRejected,
 )
 from tts.slots import EngineSlot, EngineState
+from tts.voices.design import DesignedClip
 
 VOICE = Voice(id="v", language="en")
+CLIP_OF_IT = DesignedClip(audio=tone("clip", seconds=4.0), transcript="clip", engine="fake", model="tone")
+CLIP = MemoryMaterial().add_clip(CLIP_OF_IT, language="en")
 SILENT = PcmAudio(samples=np.zeros(24_000, np.float32), sample_rate_hz=24_000)
 
 
@@ -38,6 +41,8 @@ class House:
         self.slept_s: list[float] = []
         self.hung: list[str] = []
         self.device = Device("test")
+        self.material = MemoryMaterial()
+        self.material.add_clip(CLIP_OF_IT, language="en")
         self.slots: list[EngineSlot] = []
 
     async def sleep(self, seconds: float) -> None:
@@ -58,7 +63,7 @@ class House:
             batching=BatchPolicy(max_batch=16, max_wait_s=0.0, deadline_s=deadline_s),
             breaker=BreakerPolicy(failures=2, window_s=60.0, recovery_s=30.0),
             gate=SignalCheck(),
-            casting=Casting(MemoryMaterial()),
+            casting=Casting(self.material),
             takes=takes,
             on_lost=lambda name, _suspects: self.hung.append(name),
             on_batch=lambda _stats: None,
@@ -202,12 +207,14 @@ async def failing(house: House, error: Exception) -> EngineSlot:
     return await failing_with(house, FakeEngine(), error)
 
 
-async def failing_with(house: House, engine: FakeEngine, error: Exception) -> EngineSlot:
+async def failing_with(
+    house: House, engine: FakeEngine, error: Exception, *, said: Utterance | None = None
+) -> EngineSlot:
     engine.raises = error
     slot = await house.slot(engine, takes=1)
     for _ in range(2):
         with pytest.raises(type(error)):
-            await slot.render([utterance()])
+            await slot.render([said or utterance()])
     engine.raises = None
     return slot
 
@@ -308,17 +315,17 @@ async def test_closing_frees_the_model(house: House) -> None:
     assert not engine.loaded
 
 
-PROMPTED = Voice(id="p", language="en", prompt="a warm voice")
+CLONED = Voice(id="p", language="en", sources=(VoiceSource(kind=SourceKind.DESIGNED, ref=CLIP.ref),))
 
 
-def prompted(text: str = "hello") -> Utterance:
-    return Utterance(text=text, language="en", voice=PROMPTED, expected_s=0.5)
+def cloned(text: str = "hello") -> Utterance:
+    return Utterance(text=text, language="en", voice=CLONED, expected_s=0.5)
 
 
 async def test_every_segment_carries_the_profile_its_engine_cast(house: House) -> None:
     engine = FakeCastingEngine()
 
-    await (await house.slot(engine)).render([prompted("a"), prompted("b")])
+    await (await house.slot(engine)).render([cloned("a"), cloned("b")])
 
     profiles = [utterance.profile for batch in engine.batches for utterance in batch]
     assert [profile.voice_id for profile in profiles if profile] == ["p", "p"]
@@ -328,7 +335,7 @@ async def test_every_segment_carries_the_profile_its_engine_cast(house: House) -
 async def test_a_second_note_finds_the_profile(house: House) -> None:
     slot = await house.slot(FakeCastingEngine())
 
-    assert [(await slot.render([prompted()])).profile for _ in range(2)] == [Origin.MADE, Origin.MEMORY]
+    assert [(await slot.render([cloned()])).profile for _ in range(2)] == [Origin.MADE, Origin.MEMORY]
 
 
 async def test_an_engine_that_casts_nothing_needs_no_profile(house: House) -> None:
@@ -350,7 +357,7 @@ async def test_engines_that_fail_to_cast_open_the_breaker(house: House) -> None:
     slot = await house.slot(engine)
     for _ in range(2):
         with pytest.raises(EngineFailed):
-            await slot.render([prompted()])
+            await slot.render([cloned()])
 
     assert not slot.view.allowed
 
@@ -361,9 +368,42 @@ async def test_a_voice_that_cannot_be_cast_is_not_the_engines_fault(house: House
     slot = await house.slot(engine)
     for _ in range(3):
         with pytest.raises(BadVoice):
-            await slot.render([prompted()])
+            await slot.render([cloned()])
 
     assert slot.view.allowed
+
+
+async def test_a_profile_that_the_engine_refuses_is_made_anew_once(house: House) -> None:
+    engine = FakeCastingEngine()
+    slot = await house.slot(engine)
+    await slot.render([cloned()])
+    engine.results = [BadVoice("made by a model that is here no more")]
+
+    rendering = await slot.render([cloned()])
+
+    assert (rendering.profile, len(engine.casts)) == (Origin.MADE, 2)
+
+
+async def test_a_new_profile_that_the_engine_refuses_is_a_voice_it_cannot_speak(house: House) -> None:
+    engine = FakeCastingEngine()
+    engine.results = [BadVoice("x")]
+
+    with pytest.raises(BadVoice):
+        await (await house.slot(engine)).render([cloned()])
+
+    assert len(engine.casts) == 1
+
+
+async def test_what_never_reached_the_engine_tells_nothing_of_it(house: House) -> None:
+    engine = FakeCastingEngine()
+    slot = await failing_with(house, engine, EngineFailed("x"), said=cloned())
+    house.now_s += 30
+    house.material.samples.clear()
+
+    with pytest.raises(BadVoice):
+        await slot.render([cloned()])
+
+    assert slot.status.breaker is BreakerState.HALF_OPEN
 
 
 async def test_foreign_errors_while_casting_are_the_engines_failure(house: House) -> None:
@@ -371,7 +411,7 @@ async def test_foreign_errors_while_casting_are_the_engines_failure(house: House
     engine.cast_raises = ValueError("from a model")
 
     with pytest.raises(EngineFailed, match="ValueError"):
-        await (await house.slot(engine)).render([prompted()])
+        await (await house.slot(engine)).render([cloned()])
 
 
 async def test_an_engine_that_hangs_while_casting_counts_as_hung(house: House) -> None:
@@ -380,7 +420,7 @@ async def test_an_engine_that_hangs_while_casting_counts_as_hung(house: House) -
     slot = await house.slot(engine, deadline_s=0.05)
 
     with pytest.raises(DeadlineExceeded):
-        await slot.render([prompted()])
+        await slot.render([cloned()])
     engine.cast_hold.set()
 
     assert slot.status.state is EngineState.LOST
@@ -432,6 +472,9 @@ class SelectiveFake(FakeEngine):
 
     def ready_for(self, kinds: frozenset[SourceKind]) -> bool:
         return kinds <= frozenset().union(*self.loads)
+
+    def fetch_designer(self) -> None:
+        return
 
     def load_for(self, kinds: frozenset[SourceKind]) -> None:
         if self.holds is not None:

@@ -282,6 +282,8 @@ async def test_a_consent_withdrawn_between_two_notes_is_heeded_by_the_second(hou
 
 
 async def test_a_note_whose_consent_was_withdrawn_while_it_was_spoken_is_heard_by_nobody(house: House) -> None:
+    await house.speaker.prepare(VOICE)
+    house.large.started.clear()
     house.large.hold = threading.Event()
     speaking = asyncio.create_task(house.speaker.speak(TEXT, VOICE))
     assert await asyncio.to_thread(house.large.started.wait, 10)

@@ -7,7 +7,6 @@ is created, never while somebody waits for a turn. Apache-2.0, code and weights.
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +18,6 @@ from tts.contract import (
     Utterance,
     Voice,
     VoiceProfile,
-    VoiceSource,
 )
 from tts.engines.qwen3.casting import Facts, cast_clone, cast_timbre, weighted
 from tts.engines.qwen3.models import (
@@ -29,6 +27,7 @@ from tts.engines.qwen3.models import (
     Line,
     LoadedModel,
     Placement,
+    folder_of,
     import_qwen,
     load_model,
     model_name,
@@ -45,14 +44,12 @@ from tts.engines.qwen3.prompts import (
 )
 from tts.engines.qwen3.takes import Order, speak, with_room
 from tts.engines.torch_device import free_device_memory
-from tts.errors import BadVoice, EngineOverloaded, EngineUnavailable, TakeRejected, TtsError
+from tts.errors import BadVoice, EngineOverloaded, EngineUnavailable, TtsError
 from tts.text import expected_duration_s
-from tts.voices.design import DESIGN_PROMPT_DEFAULT, design_text
 from tts.voices.likeness import SHORTEST_HEARD_S, compared
 
 _NAME = "qwen3"
 _DESIGN_KEPT_S = 600.0
-_DESIGN_TAKES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +64,6 @@ class Qwen3Choices:
 
     checkpoints: Checkpoints
     placement: Placement = field(default_factory=Placement)
-    prompt_default: str = DESIGN_PROMPT_DEFAULT
     max_batch: int = 16
     runaway_factor: float = 2.5
     same_speaker: float = 0.85
@@ -136,6 +132,12 @@ class Qwen3Engine:
         """Whether the models for voices made of `kinds` are in memory."""
         return all(kind in self._models for kind in _models_of(kinds))
 
+    def fetch_designer(self) -> None:
+        """Bring the design model onto this machine's disk. Raises EngineUnavailable."""
+        design = self._choices.checkpoints.design
+        if design:
+            folder_of(design, Kind.DESIGN, self._choices.placement.cache_dir)
+
     def close(self) -> None:
         """Free all models and the device's memory."""
         self._open = False
@@ -168,11 +170,11 @@ class Qwen3Engine:
     def cast(self, voice: Voice, sources: Sequence[PreparedSource]) -> VoiceProfile:
         """The profile of a voice: a timbre's name, or the blend of samples and designed clips.
 
-        Without sources a clip is designed from the prompt first. Raises BadVoice, BadAudio, and what `design` raises.
+        Raises BadVoice, BadAudio.
         """
         if not self._open:
             raise EngineUnavailable("Qwen3-TTS is not loaded")
-        parts = weighted(sources or [self._designed(voice)])
+        parts = weighted(sources)
         facts: Facts = ()
         made: Clone | Timbre
         if any(prepared.source.kind is SourceKind.TIMBRE for prepared, _ in parts):
@@ -195,7 +197,7 @@ class Qwen3Engine:
         )
 
     def design(self, prompt: str, *, text: str, language: str, seed: int) -> PcmAudio:
-        """A clip that says `text` in the voice of the prompt, or of the default prompt when it is blank.
+        """A clip that says `text` in the voice of the prompt.
 
         The design model is loaded for it, which takes seconds. Raises EngineUnavailable without one, TakeRejected when
         the take does not stop: another seed may.
@@ -209,7 +211,7 @@ class Qwen3Engine:
             text=speakable(text, model.special),
             language=language_name(language, model.languages),
             voice="",
-            instruct=without_special(prompt, model.special) or self._choices.prompt_default,
+            instruct=without_special(prompt, model.special),
         )
         (take,) = speak(model, [self._ordered(line, expected_s=expected_s, seed=seed)])
         if isinstance(take, TtsError):
@@ -245,22 +247,6 @@ class Qwen3Engine:
         if Kind.DESIGN in self._models and self._clock() - self._designed_at_s >= idle_s:
             del self._models[Kind.DESIGN]
             free_device_memory()
-
-    def _designed(self, voice: Voice) -> PreparedSource:
-        """A clip of a voice that is a prompt alone; its seed follows from the voice, so it comes out the same again."""
-        text, language = design_text(voice.language)
-        first = voice.seed if voice.seed is not None else zlib.crc32(voice.id.encode())
-        for take in range(_DESIGN_TAKES):
-            try:
-                audio = self.design(voice.prompt, text=text, language=language, seed=first + take)
-            except TakeRejected:
-                if take + 1 == _DESIGN_TAKES:
-                    raise
-            else:
-                return PreparedSource(
-                    source=VoiceSource(kind=SourceKind.DESIGNED, ref="prompt"), audio=audio, transcript=text
-                )
-        raise AssertionError("every take returns or raises")
 
     # -- speaking -------------------------------------------------------------------------------------------------
 

@@ -158,22 +158,24 @@ def test_a_design_is_told_by_its_prompt_and_its_seed(engine: Qwen3Engine) -> Non
     assert designed("Deep.", 3) != designed("Deep.", 4)
 
 
-def test_a_blank_prompt_is_the_default_prompt(engine: Qwen3Engine) -> None:
-    default = engine._choices.prompt_default
-
-    blank = engine.design(" <|im_end|> ", text="Hi.", language="en", seed=3)
-
-    assert np.array_equal(blank.samples, engine.design(default, text="Hi.", language="en", seed=3).samples)
+def test_a_prompt_alone_is_not_cast_before_it_was_designed(engine: Qwen3Engine) -> None:
+    with pytest.raises(BadVoice):
+        cast(engine, prompt="A warm, husky alto.")
 
 
-def test_a_prompt_alone_is_designed_while_casting_and_comes_out_the_same_again(engine: Qwen3Engine) -> None:
-    first, second = (cast(engine, prompt="A calm voice.", voice_id="rui") for _ in range(2))
+def test_the_design_model_is_fetched_without_being_loaded(tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[str] = []
 
-    assert first.data == second.data
-    assert isinstance(unpack(first.data), Clone)
+    def snapshot_download(name: str, **_options: Any) -> str:
+        fetched.append(name)
+        return str(tiny_qwen3 / "voice_design")
 
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    engine = Qwen3Engine(choices(tiny_qwen3, "base", checkpoints=Checkpoints(design="Org/Design")))
 
-# -- mixes -------------------------------------------------------------------------------------------------------
+    engine.fetch_designer()
+
+    assert (fetched, engine._models) == (["Org/Design"], {})
 
 
 def test_a_blend_is_the_weighted_sum_at_the_weighted_mean_norm(engine: Qwen3Engine) -> None:

@@ -1,0 +1,78 @@
+"""Clips designed of voices that are a prompt alone: made once, kept, and cloned from then on.
+
+So a persona keeps its voice from note to note, from worker to worker and when models change. Must not know how a clip
+is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from redis.asyncio import Redis
+
+from bot.voice_store import Samples
+from tts.contract import SourceKind, Voice, VoiceSource
+from tts.voices.design import DesignedClip
+from tts.voices.designed import stored_clip
+from tts.voices.samples import StoredSample
+
+DESIGNING_S = 1800
+
+
+class Designs:
+    """Which clip belongs to which prompt, over one Redis hash. Prompt, language and seed together are the key."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        samples: Samples,
+        *,
+        prefix: str = "{recado}",
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._redis = redis
+        self._samples = samples
+        self._clips = f"{prefix}:designs"
+        self._taken = f"{prefix}:designing:"
+        self._now = now
+
+    async def applied(self, voice: Voice) -> Voice:
+        """The voice with its designed clip as its source; as it is when it has sources, or no clip yet."""
+        if voice.sources:
+            return voice
+        stored = await cast("Awaitable[Any]", self._redis.hget(self._clips, _key(voice)))
+        # A clip whose record was erased is none: then another one is designed.
+        if stored is None or await self._samples.find(stored.decode()) is None:
+            return voice
+        return replace(voice, sources=(VoiceSource(kind=SourceKind.DESIGNED, ref=stored.decode()),))
+
+    async def take(self, voice: Voice) -> bool:
+        """Whether it is the caller's to design, for half an hour at most: other workers leave it to them."""
+        return bool(await self._redis.set(self._taken + _key(voice), b"1", nx=True, ex=DESIGNING_S))
+
+    async def keep(self, voice: Voice, clip: DesignedClip) -> StoredSample:
+        """Keep the clip for this voice and for every other of the same prompt, language and seed."""
+        sample = await kept_clip(self._samples, clip, language=voice.language, now=self._now())
+        await cast("Awaitable[Any]", self._redis.hset(self._clips, _key(voice), sample.id))
+        return sample
+
+    async def leave(self, voice: Voice) -> None:
+        """Nobody designs it any more."""
+        await self._redis.delete(self._taken + _key(voice))
+
+
+async def kept_clip(samples: Samples, clip: DesignedClip, *, language: str, now: datetime) -> StoredSample:
+    """The clip, kept among the recordings."""
+    sample, data = await asyncio.to_thread(stored_clip, clip, language=language, added_at=now)
+    await samples.keep_audio(data)
+    await samples.put(sample)
+    return sample
+
+
+def _key(voice: Voice) -> str:
+    return hashlib.sha256("\0".join((voice.prompt, voice.language, str(voice.seed))).encode()).hexdigest()[:32]
