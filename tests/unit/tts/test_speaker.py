@@ -1,7 +1,7 @@
 import asyncio
 import hashlib
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -39,7 +39,9 @@ async def _no_sleep(_seconds: float) -> None:
 AT_ONCE = BatchPolicy(max_batch=16, max_wait_s=0.0, deadline_s=60.0)
 
 
-def slot(engine: FakeEngine, device: Device, batching: BatchPolicy, casting: Casting) -> EngineSlot:
+def slot(
+    engine: FakeEngine, device: Device, batching: BatchPolicy, casting: Casting, clock: Callable[[], float]
+) -> EngineSlot:
     return EngineSlot(
         engine.info.name,
         engine,
@@ -51,6 +53,7 @@ def slot(engine: FakeEngine, device: Device, batching: BatchPolicy, casting: Cas
         takes=1,
         on_lost=lambda _name, _suspects: None,
         on_batch=lambda _stats: None,
+        clock=clock,
         sleep=_no_sleep,
     )
 
@@ -66,7 +69,11 @@ class House:
         self.material.files[SAMPLE.ref] = encode_sample(tone("sample", seconds=4.0))
         casting = Casting(self.material)
         devices = [Device("gpu"), Device("cpu")]
-        slots = [slot(self.large, devices[0], batching, casting), slot(self.light, devices[1], batching, casting)]
+        self.now_s = 0.0
+        slots = [
+            slot(engine, device, batching, casting, lambda: self.now_s)
+            for engine, device in zip((self.large, self.light), devices, strict=True)
+        ]
         self.speaker = Speaker(slots, devices=devices, opus=OpusChoices(), casting=casting)
 
     def consent(self, consent: Consent | None) -> None:
@@ -236,6 +243,20 @@ async def test_an_installations_engines_stand_in_its_order(monkeypatch: pytest.M
         ("qwen3", EngineState.NOT_CONFIGURED), ("espeak", EngineState.WAITING), ("kokoro", EngineState.WAITING),
     ]  # fmt: skip
     await speaker.close()
+
+
+async def test_an_engine_on_trial_is_tried_by_one_of_the_notes_that_come_its_way(house: House) -> None:
+    house.large.raises = house.light.raises = EngineFailed("out of order")
+    for _ in range(BreakerPolicy().failures):
+        with pytest.raises(NoVoice):
+            await house.speaker.speak(TEXT, replace(VOICE, sources=(LOW,)))
+    house.now_s += BreakerPolicy().recovery_s
+    tried_before = len(house.light.batches)
+
+    ends = await asyncio.gather(*(house.speaker.speak("Olá!", VOICE) for _ in range(4)), return_exceptions=True)
+
+    assert len(house.light.batches) == tried_before + 1
+    assert [told(end.attempts)[-1] for end in ends if isinstance(end, NoVoice)].count(("light", "skipped")) == 3
 
 
 WITHDRAWN = replace(CONSENT, withdrawn_at=LONG_AGO)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from tts.contract import EngineInfo, SourceKind, Voice, VoiceSource
 from tts.errors import BadVoice
-from tts.voices.mix import blend_embeddings, mix_names, normalised, usable_sources
+from tts.voices.mix import blend_embeddings, kinds_needed, mix_names, normalised, usable_sources
 
 A, B = np.array([1.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)
 
@@ -93,3 +94,19 @@ def test_a_source_without_weight_does_not_disqualify() -> None:
 
 def test_a_voice_of_nothing_is_a_stranger() -> None:
     assert usable_sources(Voice(id="v", language="en"), LIGHT) is None
+
+
+def test_weights_too_large_to_add_up_are_refused() -> None:
+    with pytest.raises(BadVoice, match="too large"):
+        normalised([style("a", 1e308), style("b", 1e308)])
+
+
+def test_what_voices_need_is_told_by_kind_whatever_the_names() -> None:
+    stranger, sampled = (
+        Voice(id="v", language="en", sources=(source,))
+        for source in (style("unheard of"), VoiceSource(kind=SourceKind.SAMPLE, ref="x"))
+    )
+
+    assert kinds_needed([stranger, sampled], LIGHT) == {SourceKind.STYLE}
+    assert kinds_needed([replace(sampled, stand_in=(style("a"),))], LIGHT) == {SourceKind.STYLE}
+    assert kinds_needed([Voice(id="v", language="en", prompt="warm")], LIGHT) == frozenset()
