@@ -1,4 +1,4 @@
-"""Gathers segments of different turns and personas into batches and runs them on one device's thread.
+"""Gathers segments of different turns and personas into batches and runs them on a device's threads.
 
 Which segments go together is a pure choice (`choose_batch`); the rest is waiting, deadlines and cancellation. Must not
 know what an engine does, only that it takes a batch and may be lost: a hung kernel cannot be cancelled, nor a failed
@@ -12,10 +12,10 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -27,6 +27,7 @@ _log = structlog.get_logger()
 T = TypeVar("T")
 
 _LOOK_AHEAD = 4
+_CLOSING = "the engine is closing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,14 +111,18 @@ class Spoken:
 
 
 class Device:
-    """One thread that owns every model on a device; its batches run one after another, in the order they ask."""
+    """One thread that owns every model on a device; its batches run one after another, in the order they ask.
 
-    def __init__(self, name: str) -> None:
-        self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-        self.free = asyncio.Lock()  # held while a batch runs, so that no batch's deadline counts another's time
+    With a `width`, that many threads and batches under way at once: for engines that only wait for others.
+    """
+
+    def __init__(self, name: str, *, width: int = 1) -> None:
+        self.executor = ThreadPoolExecutor(max_workers=width, thread_name_prefix=name)
+        # Held while a batch runs, so that no batch's deadline counts another's time.
+        self.free = asyncio.Semaphore(width)
 
     def close(self) -> None:
-        """Let the thread end once it is idle; a hung one is left behind."""
+        """Let the threads end once they are idle; a hung one is left behind."""
         self.executor.shutdown(wait=False, cancel_futures=True)
 
 
@@ -145,6 +150,7 @@ class Batcher:
         self._arrived = asyncio.Event()
         self._lost = ""
         self._runner: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[Any]] = set()
 
     @property
     def depth(self) -> int:
@@ -178,40 +184,62 @@ class Batcher:
             self._queue.pop(waiting.order, None)
 
     async def alone(self, work: Callable[[], T], *, deadline_s: float | None = None) -> T:
-        """What `work` gives, run on the device's thread between batches, under a batch's deadline or its own.
+        """What `work` gives, run on a thread of the device between batches, under a batch's deadline or its own.
 
-        Raises what `work` raises; anything but a TtsError becomes EngineFailed. DeadlineExceeded when it hung.
+        A caller who leaves neither stops work that has begun nor frees it from its deadline. Raises what `work` raises;
+        anything but a TtsError becomes EngineFailed. DeadlineExceeded when it hung.
         """
-        longest_s = self._policy.deadline_s if deadline_s is None else deadline_s
+        await self._device.free.acquire()
         if self._lost:
+            self._device.free.release()
             raise EngineUnavailable(self._lost)
-        async with self._device.free:
-            running = asyncio.get_running_loop().run_in_executor(self._device.executor, work)
-            try:
-                async with asyncio.timeout(longest_s):
-                    return await asyncio.shield(running)
-            except TimeoutError as error:
-                self._give_up([], _hangs(longest_s))
-                raise DeadlineExceeded(f"it took longer than {longest_s:g} s") from error
-            except asyncio.CancelledError:
-                await asyncio.wait([running])  # the device is not free before its thread is
-                raise
-            except DeviceLost as error:
-                self._give_up([], str(error))
-                raise
-            except TtsError:
-                raise
-            except Exception as error:
-                _log.exception("engine.failed", engine=self._engine.info.name)
-                raise EngineFailed(f"{self._engine.info.name} raised {type(error).__name__}") from error
+        longest_s = self._policy.deadline_s if deadline_s is None else deadline_s
+        return await asyncio.shield(self._begin(self._watched(work, longest_s)))
 
     async def close(self) -> None:
         """Stop; whoever still waits is told so."""
-        if self._runner is not None:
-            self._runner.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._runner
-        self._refuse_rest(EngineUnavailable("the engine is closing"))
+        tasks = [*self._under_way, *([self._runner] if self._runner else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._refuse_rest(EngineUnavailable(_CLOSING))
+
+    def _begin(self, work: Coroutine[Any, Any, T], jobs: Sequence[_Job] = ()) -> asyncio.Task[T]:
+        """`work` as a task that has the device, which its maker acquired, until it ends."""
+
+        def ended(task: asyncio.Task[T]) -> None:
+            self._under_way.discard(task)
+            self._device.free.release()
+            for job in jobs:
+                job.fail(EngineUnavailable(_CLOSING))  # one that was stopped before it could tell them
+            error = _seen(task)
+            if error is not None and not isinstance(error, TtsError):
+                _log.error("engine.failed", engine=self._engine.info.name, exc_info=error)
+
+        task = asyncio.create_task(work, name=f"at-work-{self._engine.info.name}")
+        self._under_way.add(task)
+        task.add_done_callback(ended)
+        return task
+
+    async def _watched(self, work: Callable[[], T], longest_s: float) -> T:
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._device.executor, work)
+            running.add_done_callback(_seen)
+            done, _ = await asyncio.wait({running}, timeout=longest_s)
+            if done:
+                return running.result()
+        except asyncio.CancelledError as error:
+            raise EngineUnavailable(_CLOSING) from error
+        except DeviceLost as error:
+            self._give_up([], str(error))
+            raise
+        except TtsError:
+            raise
+        except Exception as error:
+            _log.exception("engine.failed", engine=self._engine.info.name)
+            raise EngineFailed(f"{self._engine.info.name} raised {type(error).__name__}") from error
+        self._give_up([], _hangs(longest_s))
+        raise DeadlineExceeded(f"it took longer than {longest_s:g} s")
 
     async def _run(self) -> None:
         while not self._lost:
@@ -221,11 +249,13 @@ class Batcher:
                     async with asyncio.timeout(self._patience_s()):
                         await self._arrived.wait()
                 continue
-            async with self._device.free:
-                # Chosen again: while the device was busy others came, and some gave up.
-                orders = self._chosen()
-                if orders:
-                    await self._speak([self._queue.pop(order) for order in orders])
+            await self._device.free.acquire()
+            # Chosen again: while the device was busy others came, and some gave up.
+            jobs = [self._queue.pop(order) for order in self._chosen()]
+            if jobs:
+                self._begin(self._speak(jobs), jobs)
+            else:
+                self._device.free.release()
 
     def _chosen(self) -> tuple[int, ...]:
         return choose_batch([job.waiting for job in self._queue.values()], now_s=self._clock(), policy=self._policy)
@@ -240,20 +270,14 @@ class Batcher:
     async def _speak(self, jobs: list[_Job]) -> None:
         started_s = self._clock()
         utterances = [job.utterance for job in jobs]
-        loop = asyncio.get_running_loop()
-        try:
-            running = loop.run_in_executor(self._device.executor, self._synthesize, utterances)
-            async with asyncio.timeout(self._policy.deadline_s):
-                results = await asyncio.shield(running)
-        except TimeoutError:
+        running = asyncio.get_running_loop().run_in_executor(self._device.executor, self._synthesize, utterances)
+        done, _ = await asyncio.wait({running}, timeout=self._policy.deadline_s)
+        if not done:
             for job in jobs:
                 job.fail(DeadlineExceeded(f"a batch took longer than {self._policy.deadline_s:g} s"))
             self._give_up(jobs, _hangs(self._policy.deadline_s))
             return
-        except BaseException:
-            for job in jobs:
-                job.fail(EngineUnavailable("the engine is closing"))
-            raise
+        results = running.result()
         took_s = self._clock() - started_s
         for job, result in zip(jobs, results, strict=True):
             if isinstance(result, TtsError):
@@ -282,7 +306,7 @@ class Batcher:
         )
 
     def _synthesize(self, utterances: Sequence[Utterance]) -> Sequence[PcmAudio | TtsError]:
-        """On the device's thread. A batch that finds no room is tried again in halves; errors become values."""
+        """On a thread of the device. A batch that finds no room is tried again in halves; errors become values."""
         try:
             results = self._engine.synthesize(utterances)
         except EngineOverloaded as error:
@@ -302,8 +326,11 @@ class Batcher:
         return results
 
     def _give_up(self, suspects: Sequence[_Job], reason: str) -> None:
+        if self._lost:
+            return  # another batch of a wide device was first
         self._lost = f"{reason}; its process has to be restarted"
         self._refuse_rest(EngineUnavailable(self._lost))
+        self._arrived.set()  # the runner is to see that it is over
         _log.error("engine.lost", engine=self._engine.info.name, batch=len(suspects), reason=reason)
         self._on_lost(self._engine.info.name, [job.utterance for job in suspects])
 
@@ -315,3 +342,8 @@ class Batcher:
 
 def _hangs(deadline_s: float) -> str:
     return f"the engine hangs: nothing came for {deadline_s:g} s"
+
+
+def _seen(work: asyncio.Future[Any]) -> BaseException | None:
+    """Its error, which counts as looked at from now on: whoever asked may have left."""
+    return None if work.cancelled() else work.exception()

@@ -1,6 +1,6 @@
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
@@ -32,6 +32,7 @@ class House:
         self.engine.load()
         self.device = Device("test")
         self.hung: list[tuple[str, Sequence[Utterance]]] = []
+        self.on_lost: Callable[[], None] = lambda: None
         self.stats: list[BatchStats] = []
         self.batchers: list[Batcher] = []
 
@@ -42,11 +43,15 @@ class House:
             self.engine,
             device=self.device,
             policy=BatchPolicy(max_batch=max_batch, max_wait_s=max_wait_s, deadline_s=deadline_s, queue_max=queue_max),
-            on_lost=lambda name, suspects: self.hung.append((name, suspects)),
+            on_lost=self._lost,
             on_batch=self.stats.append,
         )
         self.batchers.append(batcher)
         return batcher
+
+    def _lost(self, name: str, suspects: Sequence[Utterance]) -> None:
+        self.hung.append((name, suspects))
+        self.on_lost()
 
 
 @pytest.fixture
@@ -220,6 +225,155 @@ async def test_lone_work_may_be_given_a_time_of_its_own(house: House) -> None:
     asyncio.get_running_loop().call_later(0.1, done.set)
 
     assert await batcher.alone(lambda: done.wait(10), deadline_s=60.0)
+
+
+async def test_a_caller_who_leaves_does_not_stop_lone_work(house: House) -> None:
+    batcher = house.batcher(max_batch=1)
+    begun, finish, ended = threading.Event(), threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def work() -> None:
+        begun.set()
+        finish.wait(10)
+        loop.call_soon_threadsafe(ended.set)
+
+    caller = asyncio.create_task(batcher.alone(work))
+    assert await asyncio.to_thread(begun.wait, 10)
+    caller.cancel()
+    await asyncio.wait({caller})
+
+    following = asyncio.create_task(batcher.submit(utterance(), group="a"))
+    done, _ = await asyncio.wait({following}, timeout=0.05)
+    assert not done  # the thread is not free yet, and the batch's deadline does not count that
+
+    finish.set()
+    await ended.wait()
+    await following
+    assert house.hung == []
+
+
+async def test_a_caller_who_leaves_does_not_free_lone_work_from_its_deadline(house: House) -> None:
+    batcher = house.batcher(deadline_s=0.05)
+    finish, begun, lost = threading.Event(), threading.Event(), asyncio.Event()
+    house.on_lost = lost.set
+
+    def hangs() -> None:
+        begun.set()
+        finish.wait(10)
+
+    caller = asyncio.create_task(batcher.alone(hangs))
+    assert await asyncio.to_thread(begun.wait, 10)
+    caller.cancel()
+    await asyncio.wait({caller})
+
+    async with asyncio.timeout(10):
+        await lost.wait()
+    finish.set()
+    assert caller.cancelled()
+    assert house.hung == [("fake", [])]
+    with pytest.raises(EngineUnavailable, match="restarted"):
+        await batcher.alone(hangs)
+
+
+async def test_lone_work_nobody_waits_for_any_more_is_not_begun(house: House) -> None:
+    house.engine.hold = threading.Event()
+    batcher = house.batcher(max_batch=1)
+    running = asyncio.create_task(batcher.submit(utterance(), group="a"))
+    await begun(house.engine)
+    worked: list[str] = []
+    caller = asyncio.create_task(batcher.alone(lambda: worked.append("too late")))
+    await asyncio.sleep(0)
+
+    caller.cancel()
+    house.engine.hold.set()
+    await running
+    await batcher.submit(utterance(), group="b")
+
+    assert worked == []
+
+
+async def test_a_timeout_that_lone_work_raises_itself_is_its_failure_and_no_hang(house: House) -> None:
+    def times_out() -> None:
+        raise TimeoutError("a socket's")
+
+    with pytest.raises(EngineFailed, match="fake raised TimeoutError"):
+        await house.batcher().alone(times_out)
+
+    assert house.hung == []
+
+
+async def test_closing_tells_whoever_waits_for_lone_work(house: House) -> None:
+    begun, finish = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        finish.wait(10)
+
+    batcher = house.batcher()
+    caller = asyncio.create_task(batcher.alone(work))
+    assert await asyncio.to_thread(begun.wait, 10)
+
+    await batcher.close()
+
+    finish.set()
+    with pytest.raises(EngineUnavailable, match="closing"):
+        await caller
+
+
+async def test_a_wide_device_has_several_batches_under_way(house: House) -> None:
+    together = threading.Barrier(3)
+
+    class Waits(FakeEngine):
+        def synthesize(self, batch: Sequence[Utterance]) -> list[PcmAudio | TtsError]:
+            together.wait(10)  # broken unless all three are under way at once
+            return super().synthesize(batch)
+
+    house.engine, house.device = Waits(), Device("wide", width=3)
+    house.engine.load()
+    batcher = house.batcher(max_batch=1)
+
+    spoken = await asyncio.gather(*(batcher.submit(utterance(text), group=text) for text in "abc"))
+
+    assert len(spoken) == 3
+
+
+async def test_lone_work_goes_on_beside_a_wide_devices_batches(house: House) -> None:
+    house.engine.hold, house.device = threading.Event(), Device("wide", width=2)
+    batcher = house.batcher(max_batch=1)
+    speaking = asyncio.create_task(batcher.submit(utterance(), group="a"))
+    await begun(house.engine)
+
+    assert await batcher.alone(lambda: "cast") == "cast"
+
+    house.engine.hold.set()
+    await speaking
+
+
+async def test_a_batch_that_waits_for_a_wide_devices_threads_does_not_count_as_hanging(house: House) -> None:
+    house.engine.hold, house.device = threading.Event(), Device("wide", width=2)
+    slow = house.batcher(max_batch=1)
+    busy = [asyncio.create_task(slow.submit(utterance(), group=group)) for group in "ab"]
+    await begun(house.engine)
+    third = asyncio.create_task(house.batcher(deadline_s=0.05).submit(utterance(), group="c"))
+
+    done, _ = await asyncio.wait({third}, timeout=0.2)
+    house.engine.hold.set()
+    await asyncio.gather(*busy, third)
+
+    assert not done
+    assert house.hung == []
+
+
+async def test_a_wide_device_is_lost_once_however_many_batches_hang(house: House) -> None:
+    house.engine.hold, house.device = threading.Event(), Device("wide", width=2)
+    batcher = house.batcher(max_batch=1, deadline_s=0.05)
+
+    results = await asyncio.gather(
+        *(batcher.submit(utterance(text), group=text) for text in "ab"), return_exceptions=True
+    )
+
+    assert [type(result) for result in results] == [DeadlineExceeded, DeadlineExceeded]
+    assert len(house.hung) == 1
 
 
 async def test_closing_tells_whoever_waits(house: House) -> None:
