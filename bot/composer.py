@@ -5,14 +5,13 @@ It asks collaborators and changes nothing: what a turn changes stands in its aft
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from babel.languages import get_official_languages
 
-from bot.burst import Burst, read_burst
-from bot.command_answers import CommandContext, answer_command, choosing_words
-from bot.commands import Command, CommandKind, parse_command
+from bot.command_answers import CommandContext, answer_command
+from bot.commands import Command, CommandKind
 from bot.conversation import Conversation, Conversations, Line
 from bot.ears import Ears, Heard, Hearing
 from bot.mailbox import Claim
@@ -20,21 +19,10 @@ from bot.outbox import Part, PartKind
 from bot.persona import Persona, ReplyMode
 from bot.persona_store import Personas
 from bot.phrases import Phrase, say
-from bot.policy import (
-    Answer,
-    Facts,
-    Limits,
-    Notice,
-    Pause,
-    PauseReason,
-    Silent,
-    country_of,
-    decide,
-    fingerprint,
-    timezone_of,
-)
+from bot.policy import Answer, Limits, Notice, Pause, PauseReason, Silent, country_of, decide, timezone_of
 from bot.record import Aftermath
 from bot.replies.contract import ReplyGenerator, ReplyRequest
+from bot.scene import Scene
 from bot.turn import Turn
 from bot.wire import load_heard, load_message
 from tts.errors import TtsError
@@ -44,7 +32,6 @@ from webhooks.messages import InboundMessage
 CHARS_PER_SPOKEN_S = 14
 LONGEST_TEXT = 4096
 HEARING_ATTEMPTS = 3
-_ANY_TIME = frozenset({CommandKind.CONFIRM_DELETE, CommandKind.CANCEL_DELETE})
 _GOODBYES = frozenset({CommandKind.STOP, CommandKind.CONFIRM_DELETE})  # who leaves is told nothing else
 
 
@@ -62,28 +49,6 @@ class Silence:
 
     reason: str
     aftermath: Aftermath
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scene:
-    """One turn's circumstances, as they are known so far."""
-
-    claim: Claim
-    turn: Turn
-    messages: tuple[InboundMessage, ...]
-    burst: Burst
-    hearings: Mapping[str, Heard]
-    conversation: Conversation
-    persona: Persona
-    personas: tuple[Persona, ...]
-    command: Command | None
-    in_minute: int
-    in_day: int
-    now_ms: int
-
-    @property
-    def fingerprint(self) -> str:
-        return fingerprint(self.burst.text)
 
 
 class NoPersona(Exception):
@@ -129,32 +94,22 @@ class Composer:
 
     # -- what is known --------------------------------------------------------------------------------------------
 
-    async def _scene(self, claim: Claim, turn: Turn) -> _Scene:
+    async def _scene(self, claim: Claim, turn: Turn) -> Scene:
         now_ms = self._now_ms()
         conversation = await self._conversations.load(
             claim.lease.conversation_id, person_id=claim.person.id, endpoint_id=claim.endpoint_id
         )
-        personas = await self._personas.list()
-        persona = await self._persona(conversation, claim.person.phone)
-        messages = tuple(load_message(payload) for payload in claim.payloads)
-        hearings = {key: load_heard(value) for key, value in claim.transcripts.items()}
-        burst = read_burst(messages, {key: heard.text for key, heard in hearings.items()})
-        usage = await self._conversations.count_turn(claim.person.id, turn_id=turn.id, now_ms=now_ms)
-        scene = _Scene(
+        return Scene(
             claim=claim,
             turn=turn,
-            messages=messages,
-            burst=burst,
-            hearings=hearings,
+            messages=tuple(load_message(payload) for payload in claim.payloads),
+            hearings={key: load_heard(value) for key, value in claim.transcripts.items()},
             conversation=conversation,
-            persona=persona,
-            personas=personas,
-            command=None,
-            in_minute=usage.in_minute,
-            in_day=usage.in_day,
+            persona=await self._persona(conversation, claim.person.phone),
+            personas=await self._personas.list(),
+            usage=await self._conversations.count_turn(claim.person.id, turn_id=turn.id, now_ms=now_ms),
             now_ms=now_ms,
         )
-        return replace(scene, command=_command(scene))
 
     async def _persona(self, conversation: Conversation, phone: str | None) -> Persona:
         chosen = await self._personas.get(conversation.persona_id) if conversation.persona_id else None
@@ -165,14 +120,12 @@ class Composer:
             return default
         return at_home(phone, default, await self._personas.list())
 
-    async def _listen(self, scene: _Scene) -> _Scene:
+    async def _listen(self, scene: Scene) -> Scene:
         """Hear what was not heard ahead of the turn, one note after the other."""
         hearings = dict(scene.hearings)
         for message in scene.burst.unheard:
             hearings[message.message_id] = await self._hear(message, failures=scene.claim.failures)
-        burst = read_burst(scene.messages, {key: heard.text for key, heard in hearings.items()})
-        scene = replace(scene, burst=burst, hearings=hearings)
-        return replace(scene, command=_command(scene))
+        return replace(scene, hearings=hearings)
 
     async def _hear(self, message: InboundMessage, *, failures: int) -> Heard:
         """What a note says; one that cannot be had in several attempts gets an answer all the same."""
@@ -185,9 +138,9 @@ class Composer:
 
     # -- policy ---------------------------------------------------------------------------------------------------
 
-    def _decided(self, scene: _Scene) -> Composition | Silence | None:
+    def _decided(self, scene: Scene) -> Composition | Silence | None:
         """What policy says about this turn: None means answer it."""
-        decision = decide(self._facts(scene), self._limits)
+        decision = decide(scene.facts, self._limits)
         match decision:
             case Answer():
                 return None
@@ -203,25 +156,9 @@ class Composer:
                     aftermath=replace(said.aftermath, paused_until_ms=until_ms, pause_reason=reason, alert=reason),
                 )
 
-    def _facts(self, scene: _Scene) -> Facts:
-        return Facts(
-            now_ms=scene.now_ms,
-            turn_at_ms=scene.now_ms if scene.turn.replayed else scene.turn.newest_at_ms,
-            newest_inbound_ms=scene.claim.newest_inbound_ms,
-            phone=scene.claim.person.phone,
-            opted_out=scene.claim.person.opted_out,
-            in_minute=scene.in_minute,
-            in_day=scene.in_day,
-            command=scene.command,
-            paused_until_ms=scene.claim.paused_until_ms,
-            pause_reason=scene.claim.pause_reason,
-            recent=scene.conversation.recent,
-            fingerprint=scene.fingerprint,
-        )
-
     # -- answers --------------------------------------------------------------------------------------------------
 
-    def _commanded(self, scene: _Scene, command: Command) -> Composition:
+    def _commanded(self, scene: Scene, command: Command) -> Composition:
         context = CommandContext(
             conversation=scene.conversation,
             persona=scene.persona,
@@ -236,7 +173,7 @@ class Composer:
             parts=answer.parts, aftermath=replace(aftermath, conversation=kept, fingerprint=scene.fingerprint)
         )
 
-    async def _reply(self, scene: _Scene) -> Composition:
+    async def _reply(self, scene: Scene) -> Composition:
         burst, persona = scene.burst, scene.persona
         if burst.text:
             text = await self._words(scene)
@@ -252,7 +189,7 @@ class Composer:
             return _said(scene, Phrase.NO_ANSWER)
         return self._composed(scene, text)
 
-    async def _words(self, scene: _Scene) -> str:
+    async def _words(self, scene: Scene) -> str:
         reply = await self._replies.reply(
             ReplyRequest(
                 persona=scene.persona,
@@ -267,7 +204,7 @@ class Composer:
         )
         return reply.text
 
-    def _composed(self, scene: _Scene, text: str) -> Composition:
+    def _composed(self, scene: Scene, text: str) -> Composition:
         persona = scene.persona
         return Composition(
             parts=reply_parts(text, mode=_mode(persona, scene.conversation), came_as_voice=scene.burst.came_as_voice),
@@ -320,7 +257,7 @@ def _mode(persona: Persona, conversation: Conversation) -> ReplyMode:
     return ReplyMode.BOTH if persona.reply_mode is ReplyMode.BOTH else ReplyMode.VOICE
 
 
-def _disclosed(scene: _Scene, answer: Composition) -> Composition:
+def _disclosed(scene: Scene, answer: Composition) -> Composition:
     """The answer, after the word that this is an AI where nobody has said so yet."""
     if scene.conversation.disclosed_at_ms is not None:
         return answer
@@ -331,26 +268,13 @@ def _disclosed(scene: _Scene, answer: Composition) -> Composition:
     )
 
 
-def _said(scene: _Scene, phrase: Phrase) -> Composition:
+def _said(scene: Scene, phrase: Phrase) -> Composition:
     """One sentence of the bot's own, in writing."""
     persona = scene.persona
     return Composition(
         parts=(Part(kind=PartKind.TEXT, text=say(phrase, persona.language, persona=persona.name)),),
         aftermath=Aftermath(persona_id=persona.id, language=persona.language, fingerprint=scene.fingerprint),
     )
-
-
-def _command(scene: _Scene) -> Command | None:
-    """The command this turn is: a single message, or at the end of a burst the answer to an open question."""
-    command = parse_command(
-        scene.burst.text if len(scene.messages) == 1 else scene.messages[-1].text,
-        scene.messages[-1].payload,
-        personas=choosing_words(scene.personas),
-        awaiting=scene.conversation.open_question(scene.now_ms),
-    )
-    if command is None or (len(scene.messages) > 1 and command.kind not in _ANY_TIME):
-        return None
-    return command
 
 
 def _remembered(conversation: Conversation) -> Conversation:
