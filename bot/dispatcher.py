@@ -24,6 +24,7 @@ T = TypeVar("T")
 TAKE_BLOCK_MS = 1000
 PUMP_LIMIT = 200
 PUMP_IDLE_S = 0.25
+RENEW = "renew"  # the loop that goes on while the others are drained
 STORE_RETRY_S = 1.0
 
 
@@ -67,6 +68,7 @@ class Dispatcher:
         self._steps: set[asyncio.Task[Any]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._draining = False
+        self._drained = False
 
     @property
     def active(self) -> int:
@@ -80,7 +82,7 @@ class Dispatcher:
             "take voice": lambda: self._take(Lane.VOICE),
             "take fast": lambda: self._take(Lane.FAST),
             "recover": self._recover,
-            "renew": self._renew,
+            RENEW: self._renew,
             "suspects": self._run_suspects,
             "hear": self._hear,
         }
@@ -89,7 +91,7 @@ class Dispatcher:
     async def drain(self) -> None:
         """Take nothing more, finish for up to `drain_s`, hand the rest back. Leases are renewed meanwhile."""
         self._draining = True
-        stopped = [task for task in self._loops if task.get_name() != "renew"]
+        stopped = [task for task in self._loops if task.get_name() != RENEW]
         for task in stopped:
             task.cancel()
         await asyncio.gather(*stopped, return_exceptions=True)
@@ -102,14 +104,18 @@ class Dispatcher:
             task.cancel()
         unbegun = [self._service.hand_back(claim) for claim in self._waiting_suspects.values()]
         await asyncio.gather(*left, *unbegun, return_exceptions=True)
+        self._drained = True
         for task in self._loops:
             task.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         log.info("drained", handed_back=len(left) + len(unbegun))
 
     async def _forever(self, name: str, body: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run one round after the other; an unreachable store is waited for, not died of."""
-        while True:
+        """Run one round after the other; an unreachable store is waited for, not died of.
+
+        A round that swallowed its cancellation (a blocking read may) is the last one all the same.
+        """
+        while not (self._drained if name == RENEW else self._draining):
             try:
                 await body()
             except MailboxError as error:

@@ -318,6 +318,24 @@ async def test_a_drain_takes_nothing_more(crew: Crew) -> None:
     assert (await crew.box.mailbox.depth()).voice_leases == 0
 
 
+async def test_a_read_that_swallows_its_cancellation_holds_no_drain_up(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = asyncio.Event()
+
+    async def swallows(*_args: Any, **_options: Any) -> None:
+        reading.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(crew.box.mailbox, "next_media", swallows)
+    dispatcher = await crew.start()
+    await reading.wait()
+
+    async with asyncio.timeout(WAIT_S):
+        await dispatcher.drain()
+
+
 async def test_a_claim_that_a_drain_meets_half_way_is_handed_back_and_not_begun(crew: Crew) -> None:
     dispatcher = await crew.start()
     await crew.put("one", person=1)
