@@ -85,6 +85,10 @@ class Clock:
         self._asleep.append((self.now_ms + seconds * 1000, woken))
         await woken.wait()
 
+    def somebody_wakes_within(self, seconds: float) -> bool:
+        """Whether anybody sleeps who would wake when it advances so far."""
+        return any(not woken.is_set() and wake_ms <= self.now_ms + seconds * 1000 for wake_ms, woken in self._asleep)
+
     def advance(self, seconds: float) -> None:
         self.now_ms += round(seconds * 1000)
         for wake_ms, woken in self._asleep:

@@ -836,7 +836,8 @@ async def outlive(house: Household) -> None:
     claim = await house.claim()
     turn = asyncio.create_task(house.service.handle(claim))
     while not turn.done():
-        house.clock.advance(1)
+        if house.clock.somebody_wakes_within(1):  # what waits for the store; a voice that is slow today is no outage
+            house.clock.advance(1)
         await asyncio.wait({turn}, timeout=0.001)
     turn.result()
 
