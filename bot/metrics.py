@@ -24,7 +24,22 @@ class Metrics:
         self.parts = self._counter("recado_parts", "Parts handed to the channel.", "kind", "result")
         self.fallbacks = self._counter("recado_voice_fallbacks", "Voice parts that became text.", "reason")
         self.engine_attempts = self._counter("recado_engine_attempts", "Tries of engines.", "engine", "outcome")
-        self.engine_s = self._histogram("recado_engine_seconds", "Generation time a note.", _SECONDS, "engine")
+        self.attempt_s = self._histogram(
+            "recado_engine_attempt_seconds", "Time an engine took to answer, whatever it said.", _SECONDS, "engine"
+        )
+        # The prompt goes by its mark and changes when somebody edits a voice, so the series stay few.
+        self.notes = self._counter(
+            "recado_notes",
+            "Voice notes made, by what they were made of.",
+            *("engine", "has_sample", "sample_count", "prompt", "profile"),
+        )
+        self.note_s = self._histogram(
+            "recado_note_seconds",
+            "Where a note's time went: queue, generate, gate, encode.",
+            _SECONDS,
+            "engine",
+            "stage",
+        )
         self.batch_fill = self._histogram("recado_batch_size", "Segments a batch.", (1, 2, 4, 8, 16, 32, 64), "engine")
         self.profile_cache = self._counter(
             "recado_profile_cache", "Look-ups of voice profiles, by cache and result.", "where", "result"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -10,6 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from bot.conversation import Conversation, Line
 from bot.turn import Turn
 from bot.wire import Unreadable
+
+MOST_ATTEMPTS = 64  # kept of a turn: its record is written anew at each step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +37,34 @@ class Aftermath:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceAttempt:
+    """One try of one engine to speak part `part`: what came of it, why, and how long it took.
+
+    `outcome` is "ok", "skipped" or an error's name; `reason` tells nobody's words.
+    """
+
+    part: int
+    engine: str
+    outcome: str
+    reason: str = ""
+    latency_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnRecord:
-    """A turn and its aftermath, as one durable unit. `settled`: the aftermath is carried out and must not be again."""
+    """A turn and its aftermath, as one durable unit. `settled`: the aftermath is carried out and must not be again.
+
+    `attempts` are the newest tries to speak its notes, in order; they decide nothing and are kept for operators.
+    """
 
     turn: Turn
     aftermath: Aftermath = Aftermath()
     settled: bool = False
+    attempts: tuple[VoiceAttempt, ...] = ()
+
+    def having_tried(self, attempts: Sequence[VoiceAttempt]) -> TurnRecord:
+        """The record after these tries."""
+        return replace(self, attempts=(*self.attempts, *attempts)[-MOST_ATTEMPTS:])
 
 
 _RECORD = TypeAdapter(TurnRecord)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
-from pydantic import ValidationError
 
 from bot.commandline.processes import read_settings
 from bot.commandline.store_access import with_store
@@ -19,8 +18,9 @@ from bot.installation import Installation
 from bot.mailbox import TurnStatus, TurnSummary
 from bot.outbox import Part
 from bot.policy import PauseReason
-from bot.record import load_record
-from bot.wire import load_message
+from bot.record import VoiceAttempt, load_record
+from bot.wire import Unreadable, load_message
+from tts.fallback import SKIPPED
 
 _LIMIT = click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many.")
 _TEXT = click.option("--text", is_flag=True, help="Also show what was written and answered.")
@@ -44,7 +44,7 @@ def turn() -> None:
 @_TURN
 @_TEXT
 def show_turn(turn_id: str, *, text: bool) -> None:
-    """Show the turn ID: where it stands, its parts and receipts."""
+    """Show the turn ID: where it stands, its parts, the engines tried and receipts."""
     _print_turn(turn_id, text=text)
 
 
@@ -184,10 +184,11 @@ def _answer(one: TurnSummary, *, text: bool) -> list[tuple[str, str]]:
     if one.record is None:
         return []
     try:
-        parts = load_record(one.record).turn.parts
-    except ValidationError:
+        record = load_record(one.record)
+    except Unreadable:
         return [("answer", "written by another version of the program")]
-    return [(f"part {number}", _part_words(part, text=text)) for number, part in enumerate(parts)]
+    parts = [(f"part {number}", _part_words(part, text=text)) for number, part in enumerate(record.turn.parts)]
+    return [*parts, *((f"voice of {attempt.part}", _attempt_words(attempt)) for attempt in record.attempts)]
 
 
 def _part_words(part: Part, *, text: bool) -> str:
@@ -201,12 +202,19 @@ def _part_words(part: Part, *, text: bool) -> str:
     return ", ".join(words) + (f"\n{part.text}" if text else "")
 
 
+def _attempt_words(attempt: VoiceAttempt) -> str:
+    words = f"{attempt.engine}: {attempt.outcome}"
+    if attempt.outcome != SKIPPED:
+        words += f" after {attempt.latency_s:.1f} s"
+    return f"{words}, {attempt.reason}" if attempt.reason else words
+
+
 def _question(one: TurnSummary) -> list[tuple[str, str]]:
     said = []
     for number, payload in enumerate(one.payloads):
         try:
             message = load_message(payload)
-        except ValidationError:
+        except Unreadable:
             said.append((f"message {number}", "written by another version of the program"))
             continue
         said.append((f"message {number}", f"{message.kind.value}\n{message.text or ''}".strip()))

@@ -95,7 +95,9 @@ class Run:
                 await self._compose()
             case Speak(index=index, deadline_s=deadline_s):
                 self._typing.show()
-                await self._happened(await speak(self._d, self._record, index, deadline_s=deadline_s))
+                spoken, attempts = await speak(self._d, self._record, index, deadline_s=deadline_s)
+                self._record = self._record.having_tried(attempts)
+                await self._happened(spoken)
             case Upload(index=index):
                 await self._happened(await upload(self._d, self._claim, turn, index))
             case Send(index=index):

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import structlog
+from collections.abc import Sequence
 
-from bot.metrics import Metrics
 from bot.outbox import Part, Spoken, VoiceGivenUp
-from bot.record import TurnRecord
+from bot.record import TurnRecord, VoiceAttempt
 from bot.service.dependencies import Dependencies
-from tts.contract import VoiceNote
-from tts.errors import TtsError
+from bot.service.telling import tell_given_up, tell_spoken
+from tts.contract import Attempt, VoiceNote
+from tts.errors import DeadlineExceeded, NoVoice, TtsError
 
-log = structlog.get_logger()
 
+async def speak(
+    d: Dependencies, record: TurnRecord, index: int, *, deadline_s: float
+) -> tuple[Spoken | VoiceGivenUp, tuple[VoiceAttempt, ...]]:
+    """Speak part `index` of the turn within `deadline_s`: what came of it, and which engines were tried on the way.
 
-async def speak(d: Dependencies, record: TurnRecord, index: int, *, deadline_s: float) -> Spoken | VoiceGivenUp:
-    """Speak part `index` of the turn within `deadline_s`; 0 or less means that it has no deadline of its own."""
+    A deadline of 0 or less means that the part has none of its own.
+    """
+    tried: tuple[Attempt, ...] = ()
     try:
         with d.metrics.stage_s.labels("speak").time():
             note = await _note(d, record, record.turn.parts[index], deadline_s)
+        tried = note.attempts
         await d.notary.certify(note, turn_id=record.turn.id)
         blob_id = await d.blobs.put(note.data)
     except (TtsError, OSError) as error:  # OSError: no room for the note
-        reason = type(error).__name__
-        log.warning("no voice, answering in text", reason=reason, error=str(error))
-        d.metrics.fallbacks.labels(reason).inc()
-        return VoiceGivenUp(index, reason)
-    _count(d.metrics, note)
-    return Spoken(index, blob_id, note.duration_s)
+        attempts = _kept(index, tried or _tried(error))
+        tell_given_up(error, attempts, d.metrics)
+        return VoiceGivenUp(index, type(error).__name__), attempts
+    attempts = _kept(index, tried)
+    tell_spoken(note, attempts, d.metrics)
+    return Spoken(index, blob_id, note.duration_s), attempts
 
 
 async def _note(d: Dependencies, record: TurnRecord, part: Part, deadline_s: float) -> VoiceNote:
@@ -45,32 +50,19 @@ async def _note(d: Dependencies, record: TurnRecord, part: Part, deadline_s: flo
     )
 
 
-def _count(metrics: Metrics, note: VoiceNote) -> None:
-    for attempt in note.attempts:
-        metrics.engine_attempts.labels(attempt.engine, attempt.outcome).inc()
-    metrics.engine_s.labels(note.engine).observe(note.timings.generate_s)
-    metrics.audio_s.labels(note.engine).inc(note.duration_s)
-    metrics.note_bytes.observe(len(note.data))
-    making = note.making
-    if making.gpu_memory_bytes is not None:
-        metrics.gpu_memory.set(making.gpu_memory_bytes)
-    log.info(
-        "spoken",
-        engine=note.engine,
-        model=note.model,
-        voice=note.voice_id,
-        voice_version=note.voice_version,
-        segments=len(note.spoken),
-        has_sample=making.sample_count > 0,
-        sample_count=making.sample_count,
-        prompt=making.prompt_mark,
-        profile=making.profile,
-        batch=making.batch_size,
-        gpu_memory_bytes=making.gpu_memory_bytes,
-        audio_s=round(note.duration_s, 2),
-        note_bytes=len(note.data),
-        queue_s=round(note.timings.queue_s, 3),
-        generate_s=round(note.timings.generate_s, 3),
-        encode_s=round(note.timings.encode_s, 3),
-        truncated=note.truncated,
+def _tried(error: Exception) -> tuple[Attempt, ...]:
+    """Who was asked before nobody could speak, or before the time was over."""
+    return error.attempts if isinstance(error, NoVoice | DeadlineExceeded) else ()
+
+
+def _kept(index: int, attempts: Sequence[Attempt]) -> tuple[VoiceAttempt, ...]:
+    return tuple(
+        VoiceAttempt(
+            part=index,
+            engine=attempt.engine,
+            outcome=attempt.outcome,
+            reason=attempt.reason,
+            latency_s=round(attempt.latency_s, 3),
+        )
+        for attempt in attempts
     )

@@ -8,7 +8,7 @@ import pytest
 from bot.conversation import Conversation, Line
 from bot.ears import Heard, Hearing
 from bot.outbox import Part, PartKind, PartState
-from bot.record import Aftermath, TurnRecord, dump_record, load_record
+from bot.record import MOST_ATTEMPTS, Aftermath, TurnRecord, VoiceAttempt, dump_record, load_record
 from bot.turn import Outcome, Turn, TurnState
 from bot.wire import Unreadable, dump_heard, dump_message, load_heard, load_message
 from webhooks.messages import InboundMessage, MediaRef, Menu, MenuRow, MessageKind, Person
@@ -38,6 +38,7 @@ RECORD = TurnRecord(
         paused_until_ms=0,
     ),
     settled=True,
+    attempts=(VoiceAttempt(part=0, engine="qwen3", outcome="TakeRejected", reason="silent: -80 dBFS", latency_s=1.5),),
 )
 MESSAGE = InboundMessage(
     channel="whatsapp",
@@ -57,8 +58,16 @@ def test_a_record_comes_back_as_it_was() -> None:
 
 def test_a_record_of_an_earlier_version_lacks_nothing_it_needs() -> None:
     stored = orjson.loads(dump_record(RECORD))
-    del stored["settled"], stored["turn"]["replayed"]
+    del stored["settled"], stored["attempts"], stored["turn"]["replayed"]
     assert not load_record(orjson.dumps(stored)).settled
+
+
+def test_a_record_keeps_the_newest_attempts_and_no_end_of_them() -> None:
+    record = TurnRecord(turn=TURN)
+    for number in range(MOST_ATTEMPTS + 1):
+        record = record.having_tried([VoiceAttempt(part=0, engine=str(number), outcome="ok")])
+    assert [record.attempts[0].engine, record.attempts[-1].engine] == ["1", str(MOST_ATTEMPTS)]
+    assert len(record.attempts) == MOST_ATTEMPTS
 
 
 def test_a_message_comes_back_as_it_was() -> None:

@@ -12,7 +12,7 @@ from click.testing import Result
 from bot.commandline.operate import conversation, dead, turn, turns
 from bot.mailbox import Claim, Effect, Incoming, Lane, Mailbox, MailboxSettings
 from bot.outbox import Part, PartKind
-from bot.record import TurnRecord, dump_record
+from bot.record import TurnRecord, VoiceAttempt, dump_record
 from bot.store import Role, connect
 from bot.turn import Turn
 from bot.wire import dump_message
@@ -29,8 +29,17 @@ class Letter:
     conversation_id: str
 
 
-def make_dead_letter(store_url: str, *, phone: str = "5511987654321", age_s: float = 0) -> Letter:
-    """One message that was claimed, half answered and given up."""
+TRIED = (
+    VoiceAttempt(part=0, engine="remote", outcome="skipped", reason="not configured"),
+    VoiceAttempt(part=0, engine="qwen3", outcome="EngineFailed", reason="it raised RuntimeError", latency_s=2.54),
+    VoiceAttempt(part=0, engine="kokoro", outcome="ok", latency_s=0.71),
+)
+
+
+def make_dead_letter(
+    store_url: str, *, phone: str = "5511987654321", age_s: float = 0, record: bytes | None = None
+) -> Letter:
+    """One message that was claimed, half answered and given up; `record` stands in for what is kept of that."""
 
     async def make() -> Letter:
         redis = connect(store_url, Role.WORKER)
@@ -41,7 +50,8 @@ def make_dead_letter(store_url: str, *, phone: str = "5511987654321", age_s: flo
             claim = await next_claim(mailbox)
             part = Part(kind=PartKind.VOICE, text=ANSWER, error="EngineFailed")
             half = Turn(id=claim.lease.turn_id, created_at_ms=0, newest_at_ms=0, parts=(part,))
-            await mailbox.bury(claim.lease, dump_record(TurnRecord(turn=half)), "the voice failed")
+            kept = record or dump_record(TurnRecord(turn=half, attempts=TRIED))
+            await mailbox.bury(claim.lease, kept, "the voice failed")
             return Letter(turn_id=claim.lease.turn_id, conversation_id=claim.lease.conversation_id)
         finally:
             await redis.aclose()
@@ -112,6 +122,22 @@ def test_a_turn_is_shown_with_its_parts_and_without_what_was_said(
     assert "the voice failed" in output
     for private in (QUESTION, ANSWER, "5511987654321", "Ana", "wamid"):
         assert private not in output
+
+
+def test_a_turn_shows_which_engines_were_tried_why_not_and_how_long_each_took(recado: Recado, store_url: str) -> None:
+    output = recado(turn, "show", make_dead_letter(store_url).turn_id).output
+    told = [line.partition("  ")[2].strip() for line in output.splitlines() if line.startswith("voice of 0")]
+    assert told == [
+        "remote: skipped, not configured",
+        "qwen3: EngineFailed after 2.5 s, it raised RuntimeError",
+        "kokoro: ok after 0.7 s",
+    ]
+
+
+def test_a_turn_kept_by_another_version_is_shown_as_far_as_it_can_be_read(recado: Recado, store_url: str) -> None:
+    result = recado(turn, "show", make_dead_letter(store_url, record=b"{}").turn_id)
+    assert result.exit_code == 0
+    assert "written by another version" in result.output
 
 
 def test_what_was_said_is_shown_when_asked_for(recado: Recado, store_url: str) -> None:
