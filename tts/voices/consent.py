@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -27,6 +27,13 @@ class Consent:
         for moment in (self.given_at, self.expires_at, self.withdrawn_at):
             if moment is not None and moment.tzinfo is None:
                 raise ValueError("times of a consent need their zone, such as 2026-03-01T00:00:00Z")
+
+
+def ended_as_early(kept: Consent, other: Consent) -> Consent:
+    """`kept` as it was given, over as early as either of the two says; a withdrawal of either counts."""
+    ends = [moment for moment in (kept.expires_at, other.expires_at) if moment is not None]
+    withdrawals = [moment for moment in (kept.withdrawn_at, other.withdrawn_at) if moment is not None]
+    return replace(kept, expires_at=min(ends, default=None), withdrawn_at=min(withdrawals, default=None))
 
 
 class ConsentState(StrEnum):

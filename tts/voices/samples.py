@@ -86,7 +86,8 @@ class SampleReport:
 class StoredSample:
     """A recording that voices are made of: `id` is the blob of its prepared audio, `transcript` covers all of it.
 
-    A DESIGNED clip is nobody's voice and needs no consent; a SAMPLE is never used without one.
+    A DESIGNED clip is nobody's voice and needs no consent; a SAMPLE is never used without one. `erased_at` is set where
+    only the record is left, as the proof of a withdrawn consent.
     """
 
     id: str
@@ -96,6 +97,7 @@ class StoredSample:
     transcript: str = ""
     consent: Consent | None = None
     report: SampleReport | None = None
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
