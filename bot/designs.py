@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from bot.voice_store import Samples
+from bot.sample_store import Samples
 from tts.contract import SourceKind, Voice, VoiceSource
 from tts.voices.design import DesignedClip
 from tts.voices.designed import stored_clip

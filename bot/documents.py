@@ -21,13 +21,14 @@ KEPT_VERSIONS = 50
 class Kind(Generic[T]):
     """How one kind of document is kept: `name` is its place in the store.
 
-    `load` gives None for a document this program cannot read. `renumbered` gives what is to be stored, from what is
-    put, what is stored, and the highest number ever used; the stored object itself when nothing changed.
+    `load` gets a document's id and text, and gives None for one this program cannot read. `renumbered` gives what is to
+    be stored, from what is put, what is stored, and the highest number ever used; the stored object itself when nothing
+    changed.
     """
 
     name: str
     dump: Callable[[T], str]
-    load: Callable[[Any], T | None]
+    load: Callable[[str, Any], T | None]
     id_of: Callable[[T], str]
     version_of: Callable[[T], int]
     renumbered: Callable[[T, T | None, int], T]
@@ -57,6 +58,7 @@ class Documents(Generic[T]):
         self._fresh_s = fresh_s
         self._clock = clock
         self._cached: dict[str, T] = {}
+        self._unreadable: dict[str, str] = {}
         self._cached_changes: int | None = None
         self._asked_at_s = float("-inf")
 
@@ -69,18 +71,35 @@ class Documents(Generic[T]):
         changes = int(await self._redis.get(self._changes) or 0)
         if changes != self._cached_changes:
             stored = await cast("Awaitable[dict[Any, Any]]", self._redis.hgetall(self._documents))
-            found = [one for one in map(self._load, stored.values()) if one is not None]
-            self._cached = {self._kind.id_of(one): one for one in sorted(found, key=self._kind.id_of)}
+            texts = {name.decode(): text for name, text in sorted(stored.items())}
+            read = {name: self._load(name, text) for name, text in texts.items()}
+            self._cached = {name: one for name, one in read.items() if one is not None}
+            self._unreadable = {
+                name: text.decode(errors="replace") for name, text in texts.items() if read[name] is None
+            }
             self._cached_changes = changes
         self._asked_at_s = now_s
         return self._cached
 
+    async def unreadable(self) -> dict[str, str]:
+        """The text of every document that this program cannot read, by its id."""
+        await self.all()
+        return self._unreadable
+
     async def put(self, document: T) -> T:
         """Store it and return what is stored. Numbers never come back, not even for an id that was deleted."""
-        name = self._kind.id_of(document)
+        return await self.update(self._kind.id_of(document), lambda _stored: document)
 
-        async def change(pipe: Any) -> T:
-            stored = self._load(await pipe.hget(self._documents, name))
+    async def update(self, name: str, change: Callable[[T | None], T]) -> T:
+        """Store what `change` makes of the stored document, and return what is stored then.
+
+        `change` gets None where there is none, or none that can be read. It is called again when somebody else was
+        faster, so that nobody's change is lost; what it raises leaves all as it was.
+        """
+
+        async def changed(pipe: Any) -> T:
+            stored = self._load(name, await pipe.hget(self._documents, name))
+            document = change(stored)
             known = int(await pipe.hget(self._numbers, name) or 0)
             merged = self._kind.renumbered(document, stored, known)
             pipe.multi()
@@ -94,14 +113,14 @@ class Documents(Generic[T]):
             return merged
 
         watched = (self._documents, self._numbers)
-        merged = await self._redis.transaction(cast("Any", change), *watched, value_from_callable=True)
+        merged = await self._redis.transaction(cast("Any", changed), *watched, value_from_callable=True)
         self._asked_at_s = float("-inf")
         return cast("T", merged)
 
     async def past(self, name: str) -> tuple[T, ...]:
         """Its last versions, newest first, the current one included; `put` one of them to go back to it."""
         stored = await cast("Awaitable[list[Any]]", self._redis.lrange(self._past + name, 0, -1))
-        return tuple(one for one in map(self._load, stored) if one is not None)
+        return tuple(one for one in (self._load(name, text) for text in stored) if one is not None)
 
     async def delete(self, name: str) -> bool:
         """Forget it and its past; whether it existed."""
@@ -113,5 +132,5 @@ class Documents(Generic[T]):
         self._asked_at_s = float("-inf")
         return bool(gone)
 
-    def _load(self, stored: Any) -> T | None:
-        return None if stored is None else self._kind.load(stored)
+    def _load(self, name: str, stored: Any) -> T | None:
+        return None if stored is None else self._kind.load(name, stored)

@@ -16,9 +16,10 @@ from bot.conversation import Conversations
 from bot.designs import Designs
 from bot.mailbox import CoalescingSender, Mailbox, MailboxError, MailboxSettings, StoreUnavailable
 from bot.persona_store import Personas
+from bot.sample_store import Samples
 from bot.settings import Settings
 from bot.store import Role, check_store, connect, store_url
-from bot.voice_store import Profiles, Samples, Voices
+from bot.voice_store import Profiles, Voices
 from tts.blobs import Cipher, FolderBlobStore
 from tts.bucket import open_bucket
 from tts.contract import BlobStore

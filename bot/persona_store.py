@@ -34,6 +34,10 @@ class Personas:
         """Every persona, by id."""
         return tuple((await self._stored.all()).values())
 
+    async def unreadable(self) -> dict[str, str]:
+        """The text of every stored persona that this program cannot read, by its id."""
+        return await self._stored.unreadable()
+
     async def get(self, persona_id: str) -> Persona | None:
         """One persona, or None."""
         return (await self._stored.all()).get(persona_id)
@@ -71,12 +75,14 @@ class Personas:
         return True
 
 
-def _maybe_persona(document: Any) -> Persona | None:
+def _maybe_persona(persona_id: str, document: Any) -> Persona | None:
     """A stored document; one that a newer or older program wrote and this one cannot read is logged, not fatal."""
     try:
         return parse_persona(document)
     except BadPersona as error:
-        structlog.get_logger().error("persona_unreadable", fields=[path for path, _ in error.problems])
+        structlog.get_logger().error(
+            "persona_unreadable", persona=persona_id, fields=[path for path, _ in error.problems]
+        )
         return None
 
 

@@ -1,14 +1,13 @@
-"""Where voices live in Redis: their documents, the records of their samples, and the profiles engines made of them.
+"""Where voices live in Redis: their documents, and the profiles engines made of them.
 
-Audio lies in a blob store beside it. Knows nothing of how a voice is spoken.
+Knows nothing of how a voice is spoken.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, cast
 
 import orjson
@@ -18,88 +17,17 @@ from redis.exceptions import RedisError
 
 from bot.documents import Documents, Kind
 from bot.persona import Persona
-from bot.voice import BadVoiceFile, dump_sample, dump_voice, parse_sample, parse_voice
+from bot.voice import BadVoiceFile, dump_voice, parse_voice
 from tts.blobs import Cipher
 from tts.casting import RECORDED, ProfileKey
-from tts.contract import BlobStore, Voice, VoiceProfile
+from tts.contract import Voice, VoiceProfile
 from tts.engines.qwen3.prompts import TIMBRES
 from tts.errors import BadVoice
 from tts.voices.ids import TimbreId, read_voice_id, timbre_voice
-from tts.voices.samples import StoredSample
 
 log = structlog.get_logger()
 
 PROFILE_KEPT_S = 30 * 86_400
-
-
-class Samples:
-    """What is known of every recording, over one Redis hash, and the recordings themselves in `blobs`.
-
-    It is the `tts.casting.Material` of an installation. `fresh_s` is how long a read may come from memory.
-    """
-
-    def __init__(
-        self,
-        redis: Redis,
-        blobs: BlobStore,
-        *,
-        prefix: str = "{recado}",
-        fresh_s: float = 1.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._redis = redis
-        self._blobs = blobs
-        self._records = f"{prefix}:samples"
-        self._fresh_s = fresh_s
-        self._clock = clock
-        self._cached: dict[str, tuple[StoredSample | None, float]] = {}
-
-    async def find(self, sample_id: str) -> StoredSample | None:
-        """One record, or None; never older than `fresh_s`. One that cannot be read is none: nobody consented to it."""
-        known, read_at_s = self._cached.get(sample_id, (None, float("-inf")))
-        now_s = self._clock()
-        if now_s - read_at_s < self._fresh_s:
-            return known
-        stored = await cast("Awaitable[Any]", self._redis.hget(self._records, sample_id))
-        found = _maybe_sample(stored)
-        self._cached[sample_id] = (found, now_s)
-        return found
-
-    async def audio(self, sample_id: str) -> bytes:
-        """The prepared recording; KeyError when it is gone."""
-        return await self._blobs.get(sample_id)
-
-    async def list(self) -> tuple[StoredSample, ...]:
-        """Every record, oldest first."""
-        stored = await cast("Awaitable[dict[Any, Any]]", self._redis.hgetall(self._records))
-        found = [sample for sample in map(_maybe_sample, stored.values()) if sample is not None]
-        return tuple(sorted(found, key=lambda sample: (sample.added_at, sample.id)))
-
-    async def keep_audio(self, data: bytes) -> str:
-        """Store a prepared recording and give its id; it counts for nothing before its record is `put`."""
-        return await self._blobs.put(data)
-
-    async def put(self, sample: StoredSample) -> None:
-        """Store a record, in place of an older one of the same recording."""
-        await self._redis.hset(self._records, sample.id, dump_sample(sample))
-        self._cached.pop(sample.id, None)
-
-    async def withdraw(self, sample_id: str, at: datetime) -> StoredSample | None:
-        """Note that the consent ended; the record stays as its proof. None where there is none to withdraw."""
-        self._cached.pop(sample_id, None)
-        sample = await self.find(sample_id)
-        if sample is None or sample.consent is None:
-            return None
-        withdrawn = replace(sample, consent=replace(sample.consent, withdrawn_at=sample.consent.withdrawn_at or at))
-        await self.put(withdrawn)
-        return withdrawn
-
-    async def erase(self, sample_id: str) -> bool:
-        """Forget record and recording; whether there was one."""
-        gone = await self._redis.hdel(self._records, sample_id)
-        self._cached.pop(sample_id, None)
-        await self._blobs.delete(sample_id)
-        return bool(gone)
 
 
 class Profiles:
@@ -188,12 +116,33 @@ class Voices:
         """One voice, or None."""
         return (await self._stored.all()).get(voice_id)
 
+    async def unreadable(self) -> dict[str, str]:
+        """The text of every stored voice that this program cannot read, by its id."""
+        return await self._stored.unreadable()
+
     async def put(self, voice: Voice) -> Voice:
-        """Store it and return what is stored: `version` grows when anything that can be heard changed."""
-        before = await self.get(voice.id)
-        stored = await self._stored.put(voice)
+        """Store it and return what is stored: `version` grows when anything that can be heard changed.
+
+        Raises BadVoice for a voice that could not be read again.
+        """
+        return await self.update(voice.id, lambda _stored: voice)
+
+    async def update(self, voice_id: str, change: Callable[[Voice | None], Voice]) -> Voice:
+        """Store what `change` makes of the voice (None: there is none), whoever else changes it meanwhile.
+
+        `change` is called again when somebody else was faster; what it raises leaves all as it was. Raises BadVoice
+        for a voice that could not be read again.
+        """
+        before: Voice | None = None
+
+        def changed(stored: Voice | None) -> Voice:
+            nonlocal before
+            before = stored
+            return readable(change(stored))
+
+        stored = await self._stored.update(voice_id, changed)
         if stored != before:
-            await self._profiles.purge(voice.id)
+            await self._profiles.purge(voice_id)
         return stored
 
     async def past(self, voice_id: str) -> tuple[Voice, ...]:
@@ -204,10 +153,6 @@ class Voices:
         """Forget it, its past and its profiles; whether it existed. Its samples stay: others may use them."""
         await self._profiles.purge(voice_id)
         return await self._stored.delete(voice_id)
-
-    async def using(self, sample_id: str) -> tuple[Voice, ...]:
-        """The voices whose mix names a recording."""
-        return tuple(voice for voice in await self.list() if sample_id in recordings_of(voice))
 
     async def resolve(self, persona: Persona) -> Voice:
         """The voice a persona speaks with now: one it names (see `tts.voices.ids`), or the one written out in it.
@@ -228,13 +173,6 @@ class Voices:
             raise BadVoice(f"the persona {persona.id} names the voice {named.voice_id}, which is not stored")
         return replace(voice, engines=(named.engine,)) if named.engine else voice
 
-    async def sample_gone(self, sample_id: str) -> Iterable[Voice]:
-        """Forget the profiles of every voice that was made of a recording, and tell which voices those are."""
-        voices = await self.using(sample_id)
-        for voice in voices:
-            await self._profiles.purge(voice.id)
-        return voices
-
 
 def recordings_of(voice: Voice) -> tuple[str, ...]:
     """The ids of the recordings in a voice's mix, whatever their weight."""
@@ -245,21 +183,19 @@ def _field(key: ProfileKey) -> str:
     return f"{key.engine}|{key.model}|{key.voice_version}|{key.fingerprint}"
 
 
-def _maybe_sample(stored: Any) -> StoredSample | None:
-    if stored is None:
-        return None
+def readable(voice: Voice) -> Voice:
+    """The voice as it will be read again; raises BadVoice for one that would be stored and never found again."""
     try:
-        return parse_sample(stored)
+        return parse_voice(dump_voice(voice))
     except BadVoiceFile as error:
-        log.error("sample_unreadable", fields=[path for path, _ in error.problems])
-        return None
+        raise BadVoice(f"The voice {voice.id} was not changed: {error}.") from error
 
 
-def _maybe_voice(stored: Any) -> Voice | None:
+def _maybe_voice(voice_id: str, stored: Any) -> Voice | None:
     try:
         return parse_voice(stored)
     except BadVoiceFile as error:
-        log.error("voice_unreadable", fields=[path for path, _ in error.problems])
+        log.error("voice_unreadable", voice=voice_id, fields=[path for path, _ in error.problems])
         return None
 
 

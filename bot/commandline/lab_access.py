@@ -9,10 +9,15 @@ from typing import TypeVar
 import click
 import httpx
 
+from bot.commandline.processes import read_tts_settings
 from bot.commandline.store_access import with_store
 from bot.installation import Installation
+from bot.recordings import Recordings
 from bot.voice import VoiceError
 from bot.voice_lab import VoiceLab
+from bot.voice_names import known_names
+from bot.voice_transfer import VoiceTransfer
+from bot.voice_uses import Uses
 from tts.contract import Transcriber
 from tts.errors import TtsError
 from tts.hearing import build_transcriber
@@ -23,14 +28,22 @@ T = TypeVar("T")
 
 def in_lab(work: Callable[[VoiceLab, Installation], Awaitable[T]]) -> T:
     """Run `work` on the configured store; what it refuses becomes the command's error."""
+    names = known_names(read_tts_settings())
 
     async def run(installation: Installation) -> T:
-        return await work(VoiceLab(installation.voices, installation.samples), installation)
+        uses = Uses(installation.voices, installation.personas, installation.profiles)
+        recordings = Recordings(installation.samples, uses)
+        return await work(VoiceLab(installation.voices, recordings, names=names), installation)
 
     try:
         return with_store(run)
     except (TtsError, VoiceError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def in_transfer(work: Callable[[VoiceTransfer], Awaitable[T]]) -> T:
+    """The same for what comes in and goes out."""
+    return in_lab(lambda lab, installation: work(VoiceTransfer(installation.voices, lab.recordings, lab)))
 
 
 @asynccontextmanager

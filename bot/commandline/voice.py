@@ -1,45 +1,29 @@
-"""`recado voice`: makes voices of prompts and samples, mixes them, speaks with them, and carries them elsewhere."""
+"""`recado voice`: makes voices of prompts, changes their settings, mixes and deletes them. The rest has own modules."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 import click
 
-from bot.commandline.lab_access import hearing, in_lab
-from bot.commandline.processes import read_settings
-from bot.commandline.say import end_lost, format_of
+from bot.commandline.lab_access import in_lab
+from bot.commandline.processes import read_tts_settings
 from bot.commandline.store_access import with_store
 from bot.commandline.table import columns, pairs
+from bot.commandline.voice_design import design, designed
+from bot.commandline.voice_files import export, import_voice
+from bot.commandline.voice_history import history, restore
 from bot.commandline.voice_samples import samples
+from bot.commandline.voice_say import say
+from bot.commandline.voice_words import VOICE, YES, mix_words, styles_of, weight_of
 from bot.installation import Installation
-from bot.persona_form import LANGUAGE, VOICE_ID
-from bot.provenance import build_notary
-from bot.voice import VoiceError, dump_voice, parse_voice, read_bundle, write_bundle
-from bot.voice_lab import Change, VoiceLab, consent_words
-from tts.casting import Casting
-from tts.contract import SourceKind, Voice, VoiceNote, VoiceSource
-from tts.engines import ENGINES
-from tts.errors import EngineUnavailable, NoVoice
-from tts.settings import EngineName, TtsSettings
-from tts.slots import EngineState, EngineStatus
-from tts.speaker import Speaker, build_speaker
-
-_VOICE = click.argument("voice_id", metavar="VOICE")
-
-
-def weight_of(text: str) -> tuple[str, float]:
-    """`NAME=0.7` as name and weight; a name alone weighs 1."""
-    name, equals, number = text.rpartition("=")
-    if not equals:
-        return text, 1.0
-    try:
-        return name, float(number)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r}: write NAME=WEIGHT, such as 3fa1b2=0.7") from error
+from bot.recordings import consent_words
+from bot.voice_lab import VoiceLab
+from tts.casting import RECORDED
+from tts.contract import SourceKind, Voice, VoiceSource
 
 
 @click.group()
@@ -47,19 +31,33 @@ def voice() -> None:
     """Make, mix, hear, export and import voices."""
 
 
-voice.add_command(samples)
+for command in (samples, design, say, export, import_voice, history, restore):
+    voice.add_command(command)
+
+_STAND_IN = click.option(
+    "--stand-in", multiple=True, metavar="STYLE=WEIGHT", help="Styles for light engines (Kokoro); repeat."
+)
+_ENGINES = click.option("--engine", "engines", multiple=True, help="Engines in order of preference; repeat.")
+_RESEMBLES = click.option(
+    "--must-resemble/--need-not-resemble", default=None,
+    help="Rather answer in text than with a voice that does not sound like this one.",
+)  # fmt: skip
+_SEED = click.IntRange(0, 2**63 - 1)
 
 
 @voice.command()
-@_VOICE
+@VOICE
 @click.option("--language", required=True, help="pt-BR, en, …")
 @click.option("--prompt", default="", help="How the voice sounds, in words; a warm default without it.")
-@click.option("--stand-in", multiple=True, metavar="STYLE=WEIGHT", help="Styles for light engines (Kokoro); repeat.")
+@_STAND_IN
 @click.option("--timbre", help="Speak with a named speaker of the large model.")
-@click.option("--engine", "engines", multiple=True, help="Engines in order of preference; repeat.")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of the design and of every note.")
+@_ENGINES
+@click.option("--seed", type=_SEED, help="Seed of the design and of every note.")
 @click.option("--speed", type=click.FloatRange(0.5, 2.0), default=1.0, show_default=True)
-@click.option("--design/--no-design", default=True, help="Design a clip of the prompt now, where an engine can.")
+@_RESEMBLES
+@click.option(
+    "--design/--no-design", "designs", default=True, help="Design a clip of the prompt now, if an engine can."
+)
 def create(
     voice_id: str,
     *,
@@ -70,60 +68,89 @@ def create(
     engines: tuple[str, ...],
     seed: int | None,
     speed: float,
-    design: bool,
+    must_resemble: bool | None,
+    designs: bool,
 ) -> None:
     """Create VOICE from a prompt, to be designed once and cloned from then on; `samples add` makes it somebody's."""
-    settings = TtsSettings()
+    settings = read_tts_settings()
     made = Voice(
         id=voice_id,
         language=language,
         prompt=prompt or settings.qwen3_voice_prompt_default,
         sources=(VoiceSource(kind=SourceKind.TIMBRE, ref=timbre),) if timbre else (),
-        stand_in=tuple(
-            VoiceSource(kind=SourceKind.STYLE, ref=name, weight=weight) for name, weight in map(weight_of, stand_in)
-        ),
+        stand_in=styles_of(stand_in),
         engines=engines,
         seed=seed,
         speed=speed,
+        must_resemble=bool(must_resemble),
     )
-    try:
-        checked = parse_voice(dump_voice(made))
-    except VoiceError as error:
-        raise click.ClickException(f"{error} (ids match {VOICE_ID}, languages {LANGUAGE})") from error
-    stored = in_lab(lambda lab, _: lab.create(checked))
+    stored = in_lab(lambda lab, _: lab.create(made))
     click.echo(f"{stored.id}: created, version {stored.version}")
-    if design and not timbre:
+    if designs and not timbre:
         try:
-            _design(stored, settings)
+            click.echo(designed(stored, settings))
         except click.ClickException as error:
             click.echo(f"No clip was designed: {error.message}", err=True)
             click.echo(f"The voice is its prompt until `recado voice design {stored.id}` runs.", err=True)
 
 
-@voice.command()
-@_VOICE
-def design(voice_id: str) -> None:
-    """Design VOICE's clip anew from its prompt; its weight in the mix stays."""
-    _design(in_lab(lambda lab, _: lab.voice(voice_id)), TtsSettings())
+@voice.command("set")
+@VOICE
+@click.option("--language", help="pt-BR, en, …")
+@click.option("--prompt", help="How the voice sounds, in words.")
+@_STAND_IN
+@click.option("--no-stand-in", is_flag=True, help="Never spoken by light engines.")
+@_ENGINES
+@click.option("--any-engine", is_flag=True, help="The installation's engines in their order.")
+@click.option("--seed", type=_SEED, help="Seed of the design and of every note.")
+@click.option("--no-seed", is_flag=True, help="Another seed for every note.")
+@click.option("--speed", type=click.FloatRange(0.5, 2.0))
+@_RESEMBLES
+def set_voice(voice_id: str, *, no_stand_in: bool, any_engine: bool, no_seed: bool, **given: Any) -> None:
+    """Change settings of VOICE; what is not named stays. `history` and `restore` go back."""
+    for option, opposite, is_so in (("stand_in", "--no-stand-in", no_stand_in), ("engines", "--any-engine", any_engine),
+                                    ("seed", "--no-seed", no_seed)):  # fmt: skip
+        if is_so and given[option] not in (None, ()):
+            raise click.UsageError(f"{opposite} contradicts what is given beside it: use one of the two.")
+    wanted = {name: value for name, value in given.items() if value not in (None, ())}
+    if "stand_in" in wanted:
+        wanted["stand_in"] = styles_of(wanted["stand_in"])
+    wanted |= {name: () for name, is_so in (("stand_in", no_stand_in), ("engines", any_engine)) if is_so}
+    wanted |= {"seed": None} if no_seed else {}
+    if not wanted:
+        raise click.UsageError("Nothing to change: name a setting, such as --speed 1.1 (`--help` lists them).")
+
+    async def change(lab: VoiceLab, _installation: Installation) -> tuple[Voice, Voice]:
+        return await lab.voice(voice_id), await lab.edit(voice_id, lambda stored: replace(stored, **wanted))
+
+    before, after = in_lab(change)
+    click.echo(f"{after.id}: {'unchanged, ' if after == before else ''}version {after.version}")
+    clip = any(source.kind is SourceKind.DESIGNED for source in after.sources)
+    if clip and (before.prompt, before.seed, before.language) != (after.prompt, after.seed, after.language):
+        click.echo(f"Its clip was designed before that: `recado voice design {after.id}` makes another.", err=True)
 
 
 @voice.command("list")
 def list_voices() -> None:
     """List the stored voices."""
-    voices = with_store(lambda installation: installation.voices.list())
-    if not voices:
+
+    async def look(installation: Installation) -> tuple[Sequence[Voice], Sequence[str]]:
+        return await installation.voices.list(), tuple(await installation.voices.unreadable())
+
+    voices, unreadable = with_store(look)
+    if not voices and not unreadable:
         click.echo("No voice is stored yet: `recado voice create VOICE --language pt-BR --prompt …` makes one.")
         return
     rows = [
-        (one.id, one.language, str(one.version), _mix_words(one.sources), _mix_words(one.stand_in), one.prompt[:60])
+        (one.id, one.language, str(one.version), mix_words(one.sources), mix_words(one.stand_in), one.prompt[:60])
         for one in voices
-    ]
+    ] + [(name, "", "", "cannot be read", "", f"see `recado voice show {name}`") for name in unreadable]
     for line in columns(("ID", "LANGUAGE", "VERSION", "MIX", "STAND-IN", "PROMPT"), rows):
         click.echo(line)
 
 
 @voice.command()
-@_VOICE
+@VOICE
 def show(voice_id: str) -> None:
     """Show what VOICE is made of, whose consent it needs, and who speaks with it."""
 
@@ -134,20 +161,20 @@ def show(voice_id: str) -> None:
         for source in one.sources:
             sample = await installation.samples.find(source.ref)
             state = f", consent {consent_words(sample, datetime.now(UTC))}" if sample else ""
-            gone = ", not here" if sample is None and source.kind in {SourceKind.SAMPLE, SourceKind.DESIGNED} else ""
+            gone = ", not here" if source.kind in RECORDED and (sample is None or sample.erased_at) else ""
             mixed.append((source.kind.value, f"{source.ref[:12]}  {100 * source.weight / total:.0f} %{state}{gone}"))
-        personas = [persona.id for persona in await installation.personas.list() if persona.voice_id == one.id]
         return [
             ("id", one.id),
             ("language", one.language),
             ("prompt", one.prompt),
             *mixed,
-            ("stand-in", _mix_words(one.stand_in)),
+            ("stand-in", mix_words(one.stand_in)),
             ("engines", ", ".join(one.engines)),
             ("speed", f"{one.speed:g}"),
             ("seed", "" if one.seed is None else str(one.seed)),
+            ("resembles", "must: rather text than another voice" if one.must_resemble else "need not"),
             ("version", f"{one.version} ({len(await installation.voices.past(one.id))} kept)"),
-            ("personas", ", ".join(personas)),
+            ("personas", ", ".join(await lab.recordings.uses.personas_of(one.id))),
         ]
 
     for line in pairs(in_lab(look)):
@@ -155,143 +182,29 @@ def show(voice_id: str) -> None:
 
 
 @voice.command()
-@_VOICE
+@VOICE
 @click.argument("weights", nargs=-1, required=True, metavar="SOURCE=WEIGHT...")
 def mix(voice_id: str, weights: tuple[str, ...]) -> None:
     """Set VOICE's mix: sample ids (their beginnings), `designed`, style:NAME or timbre:NAME, each with its weight."""
     stored = in_lab(lambda lab, _: lab.mix(voice_id, dict(map(weight_of, weights))))
-    click.echo(f"{stored.id}: version {stored.version}, {_mix_words(stored.sources)}")
+    click.echo(f"{stored.id}: version {stored.version}, {mix_words(stored.sources)}")
 
 
 @voice.command()
-@_VOICE
-@click.argument("text")
-@click.option("--language", help="pt-BR, en, …; without it the voice's own.")
-@click.option("--engine", type=click.Choice([name.value for name in EngineName]), help="Only this engine.")
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("note.ogg"), show_default=True,
-    help="Where the note goes; .ogg, .wav, .mp3 or .flac decides the format.",
-)  # fmt: skip
-def say(voice_id: str, text: str, *, language: str | None, engine: str | None, output: Path) -> None:
-    """Speak TEXT with VOICE into one voice note; needs the store, and no other process."""
-    audio_format, settings = format_of(output), TtsSettings()
-    if engine:
-        settings = settings.model_copy(update={"tts_engines": (EngineName(engine),)})
-
-    async def speak(lab: VoiceLab, installation: Installation) -> VoiceNote:
-        one = await lab.voice(voice_id)
-        if engine:
-            one = replace(one, engines=())
-        async with hearing(settings) as transcriber:
-            casting = Casting(installation.samples, profiles=installation.profiles, transcriber=transcriber)
-            speaker = build_speaker(settings, casting=casting, on_lost=end_lost)
-            try:
-                await _started(speaker, voices=[one])
-                click.echo("Speaking …", err=True)
-                note = await speaker.speak(text, one, language=language, audio_format=audio_format)
-            except NoVoice as error:
-                raise click.ClickException(_attempt_words(error)) from error
-            finally:
-                await speaker.close()
-        await build_notary(read_settings(), installation.redis, installation.samples).certify(note, turn_id="")
-        return note
-
-    note = in_lab(speak)
-    output.write_bytes(note.data)
-    making = note.making
-    click.echo(
-        f"{output}: {note.duration_s:.1f} s, {len(note.data):,} bytes, {note.engine} ({note.model}), "
-        f"{making.sample_count} recordings, profile {making.profile or 'not needed'}, "
-        f"made in {note.timings.generate_s + note.timings.encode_s:.1f} s",
-        err=True,
-    )
-
-
-@voice.command()
-@_VOICE
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="A .zip, or a folder; VOICE.zip without it.")
-def export(voice_id: str, output: Path | None) -> None:
-    """Write VOICE with its recordings and consents to one zip or folder, which `import` makes the same voice of."""
-    place = output or Path(f"{voice_id}.zip")
-    bundle = in_lab(lambda lab, _: lab.export(voice_id))
-    write_bundle(bundle, place)
-    click.echo(f"{place}: {bundle.voice.id}, version {bundle.voice.version}, {len(bundle.files)} recordings", err=True)
-
-
-@voice.command("import")
-@click.argument("place", metavar="ZIP_OR_FOLDER", type=click.Path(exists=True, path_type=Path))
-def import_voice(place: Path) -> None:
-    """Store the voice that `export` wrote, with its recordings and consents."""
-    try:
-        bundle = read_bundle(place)
-    except VoiceError as error:
-        raise click.ClickException(str(error)) from error
-    stored = in_lab(lambda lab, _: lab.import_bundle(bundle))
-    click.echo(f"{stored.id}: version {stored.version}, {len(bundle.files)} recordings")
-
-
-@voice.command()
-@_VOICE
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@VOICE
+@YES
 def delete(voice_id: str, *, yes: bool) -> None:
-    """Delete VOICE, its past versions, and the recordings no other voice uses."""
+    """Delete VOICE, its past versions, and the recordings nobody else uses."""
+
+    async def look(lab: VoiceLab, installation: Installation) -> tuple[str, ...]:
+        if voice_id not in await installation.voices.unreadable():
+            await lab.voice(voice_id)
+        return await lab.recordings.uses.personas_of(voice_id)
+
+    speakers = in_lab(look)
+    if speakers:
+        click.echo(f"With it speaks: {', '.join(speakers)}. Without a voice that is answered in text.", err=True)
     if not yes:
         click.confirm(f"Delete {voice_id}, all its versions and its recordings?", abort=True)
     erased = in_lab(lambda lab, _: lab.delete(voice_id))
     click.echo(f"{voice_id} deleted, {erased} recordings erased")
-
-
-def _design(stored: Voice, settings: TtsSettings) -> None:
-    """Load the engines that design, and keep the first clip the gate accepts."""
-    names = tuple(name for name in settings.tts_engines if _designs(name, settings))
-    if not names:
-        raise click.ClickException(
-            "no engine here makes voices of prompts; set QWEN3_DESIGN_MODEL where there is a GPU, and keep qwen3 in "
-            "TTS_ENGINES."
-        )
-
-    async def work(lab: VoiceLab, _installation: Installation) -> Change:
-        speaker = build_speaker(settings.model_copy(update={"tts_engines": names}), on_lost=end_lost)
-        try:
-            await _started(speaker, voices=[])  # the model that designs comes with the first clip
-            click.echo("Designing the voice …", err=True)
-            clip = await speaker.design(stored.prompt, language=stored.language, seed=stored.seed or 0)
-        except NoVoice as error:
-            raise click.ClickException(_attempt_words(error)) from error
-        finally:
-            await speaker.close()
-        return await lab.keep_design(stored.id, clip)
-
-    change = in_lab(work)
-    click.echo(f"{change.voice.id}: designed, version {change.voice.version}, clip {change.sample.id[:12]}")
-
-
-def _designs(name: EngineName, settings: TtsSettings) -> bool:
-    entry = ENGINES.get(name)
-    try:
-        engine = entry.make(settings) if entry else None
-    except EngineUnavailable:
-        return False
-    return engine is not None and engine.info.designs
-
-
-async def _started(speaker: Speaker, *, voices: Sequence[Voice]) -> None:
-    click.echo("Loading the engines …", err=True)
-
-    def told(status: EngineStatus) -> None:
-        if status.state is not EngineState.NOT_CONFIGURED:
-            click.echo(f"  {status.engine}: {status.state} {status.reason}".rstrip(), err=True)
-
-    await speaker.start(told, voices=voices)
-
-
-def _attempt_words(error: NoVoice) -> str:
-    lines = [f"  {attempt.engine}: {attempt.reason or attempt.outcome}" for attempt in error.attempts]
-    return "\n".join([str(error), *lines])
-
-
-def _mix_words(sources: Sequence[VoiceSource]) -> str:
-    total = sum(source.weight for source in sources) or 1.0
-    return " + ".join(
-        f"{source.ref[:12]} {100 * source.weight / total:.0f} %" for source in sources if source.weight > 0
-    )

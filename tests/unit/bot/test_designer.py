@@ -12,7 +12,8 @@ from bot.designer import AGAIN_S, LOOK_S, Designer
 from bot.designs import Designs
 from bot.persona import Persona, shipped_personas
 from bot.persona_store import Personas
-from bot.voice_store import Profiles, Samples, Voices
+from bot.sample_store import Samples
+from bot.voice_store import Profiles, Voices
 from tts.audio.opus import OpusChoices
 from tts.batching import BatchPolicy, Device
 from tts.blobs import MemoryBlobStore

@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 
 from bot.persona import shipped_personas
 from bot.persona_store import Personas
-from bot.voice_store import PROFILE_KEPT_S, Profiles, Samples, Voices
+from bot.sample_store import Samples
+from bot.voice_store import PROFILE_KEPT_S, Profiles, Voices
 from tts.blobs import MemoryBlobStore
 from tts.casting import ProfileKey
 from tts.contract import SourceKind, Voice, VoiceProfile, VoiceSource
@@ -137,16 +138,6 @@ async def test_a_persona_that_names_a_voice_is_stored_and_keeps_the_name(store: 
 
     assert (stored.voice_id, stored.version) == ("ana", 2)
     assert await Personas(store).get("nina") == stored == await Personas(store).put(persona)
-
-
-async def test_voices_that_use_a_recording_are_found_whatever_its_weight(voices: Voices) -> None:
-    await voices.put(VOICE)
-    await voices.put(Voice(id="other", language="en", prompt="x"))
-    weightless = VoiceSource(kind=SourceKind.SAMPLE, ref=REF, weight=0.0)
-    designed = VoiceSource(kind=SourceKind.DESIGNED, ref="b" * 64)
-    await voices.put(replace(VOICE, id="bia", sources=(weightless, designed)))
-
-    assert [voice.id for voice in await voices.using(REF)] == ["ana", "bia"]
 
 
 # -- profiles -----------------------------------------------------------------------------------------------------

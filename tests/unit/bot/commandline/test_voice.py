@@ -267,7 +267,7 @@ def test_a_removed_sample_is_erased(house: House) -> None:
     house.create()
     sample = house.added()
 
-    assert "erased" in house.run("samples", "remove", "ana", sample).output
+    assert "erased" in house.run("samples", "remove", "ana", sample, "--yes").output
     assert sample not in house.run("samples", "list").output
 
 
@@ -277,7 +277,7 @@ def test_a_sample_that_another_voice_uses_is_kept(house: House) -> None:
     house.run("create", "bia", "--language", "pt-BR", "--no-design")
     house.run("mix", "bia", f"{sample}=1")
 
-    assert "another voice uses it" in house.run("samples", "remove", "ana", sample).output
+    assert "used by bia" in house.run("samples", "remove", "ana", sample, "--yes").output
     assert house.run("say", "bia", "Olá", "-o", str(house.folder / "note.ogg")).exit_code == 0
 
 
@@ -291,7 +291,7 @@ def test_a_withdrawn_consent_silences_the_voice_and_forgets_its_profiles(house: 
     made = VoiceProfile(voice_id="ana", voice_version=2, engine="qwen3", model="m", data=b"x")
     house.stored(lambda it: it.profiles.put(key, made))
 
-    assert "not spoken any more" in house.run("samples", "withdraw", sample).output
+    assert "not spoken any more" in house.run("samples", "withdraw", sample, "--yes").output
 
     assert house.stored(lambda it: it.profiles.get(key)) is None
     result = house.run("say", "ana", "Olá", "-o", str(house.folder / "note.ogg"))
@@ -304,7 +304,7 @@ def test_a_designed_clip_has_no_consent_to_withdraw(house: House) -> None:
     house.create()
     clip = house.run("samples", "list").output.splitlines()[1].split()[0]
 
-    assert "nobody's" in house.run("samples", "withdraw", clip).output
+    assert "nobody's" in house.run("samples", "withdraw", clip, "--yes").output
 
 
 # -- carried elsewhere --------------------------------------------------------------------------------------------
@@ -319,7 +319,7 @@ def test_an_exported_voice_is_imported_with_its_recordings_and_consents(house: H
     assert house.run("delete", "ana", "--yes").stdout == "ana deleted, 2 recordings erased\n"
     assert "No sample yet" in house.run("samples", "list").output
 
-    assert "ana: version 4, 2 recordings" in house.run("import", place).output
+    assert "ana: version 4, 2 recordings" in house.run("import", place, "--trust-designed").output
 
     assert sample in house.run("samples", "list", "ana").output
     assert house.run("say", "ana", "Olá", "-o", str(house.folder / "note.wav")).exit_code == 0
@@ -331,9 +331,9 @@ def test_an_import_does_not_bring_a_withdrawn_consent_back(house: House) -> None
     sample = house.added()
     place = str(house.folder / "ana.zip")
     house.run("export", "ana", "-o", place)
-    house.run("samples", "withdraw", sample)
+    house.run("samples", "withdraw", sample, "--yes")
 
-    house.run("import", place)
+    house.run("import", place, "--overwrite")
 
     assert "withdrawn" in house.run("samples", "list").output
 

@@ -1,0 +1,160 @@
+"""Where the records of recordings live in Redis, with the recordings themselves in a blob store beside it.
+
+Knows no voice and no persona: who uses a recording is asked elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import structlog
+from redis.asyncio import Redis
+
+from bot.voice import BadVoiceFile, dump_sample, parse_sample
+from tts.contract import BlobStore
+from tts.errors import BadVoice
+from tts.voices.samples import StoredSample
+
+log = structlog.get_logger()
+
+
+class Samples:
+    """What is known of every recording, over one Redis hash, and the recordings themselves in `blobs`.
+
+    It is the `tts.casting.Material` of an installation. `fresh_s` is how long a read may come from memory.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        blobs: BlobStore,
+        *,
+        prefix: str = "{recado}",
+        fresh_s: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._redis = redis
+        self._blobs = blobs
+        self._records = f"{prefix}:samples"
+        self._fresh_s = fresh_s
+        self._clock = clock
+        self._now = now
+        self._cached: dict[str, tuple[StoredSample | None, float]] = {}
+
+    async def find(self, sample_id: str) -> StoredSample | None:
+        """One record, or None; never older than `fresh_s`. One that cannot be read is none: nobody consented to it."""
+        known, read_at_s = self._cached.get(sample_id, (None, float("-inf")))
+        now_s = self._clock()
+        if now_s - read_at_s < self._fresh_s:
+            return known
+        stored = await cast("Awaitable[Any]", self._redis.hget(self._records, sample_id))
+        found = _maybe_sample(sample_id, stored)
+        self._cached[sample_id] = (found, now_s)
+        return found
+
+    async def audio(self, sample_id: str) -> bytes:
+        """The prepared recording; KeyError when it is gone."""
+        return await self._blobs.get(sample_id)
+
+    async def list(self) -> tuple[StoredSample, ...]:
+        """Every record, oldest first."""
+        stored = await cast("Awaitable[dict[bytes, Any]]", self._redis.hgetall(self._records))
+        found = [_maybe_sample(name.decode(), text) for name, text in stored.items()]
+        known = [sample for sample in found if sample is not None]
+        return tuple(sorted(known, key=lambda sample: (sample.added_at, sample.id)))
+
+    async def keep_audio(self, data: bytes) -> str:
+        """Store a prepared recording and give its id; it counts for nothing before its record is `put`."""
+        return await self._blobs.put(data)
+
+    async def put(self, sample: StoredSample) -> None:
+        """Store a record, in place of an older one of the same recording. Raises BadVoice as `update` does."""
+        await self.update(sample.id, lambda _stored: sample)
+
+    async def update(
+        self, sample_id: str, change: Callable[[StoredSample | None], StoredSample | None]
+    ) -> StoredSample | None:
+        """Store what `change` makes of a record, whoever else changes it meanwhile; what is stored then.
+
+        `change` gets None where there is no record, and leaves all as it is by giving None; it is called again when
+        somebody else was faster, and what it raises leaves all as it was. Raises BadVoice for a record that could not
+        be read again.
+        """
+
+        async def changed(pipe: Any) -> StoredSample | None:
+            stored = _maybe_sample(sample_id, await pipe.hget(self._records, sample_id))
+            wanted = change(stored)
+            pipe.multi()
+            if wanted is not None and wanted != stored:
+                pipe.hset(self._records, sample_id, _readable(wanted))
+            return stored if wanted is None else wanted
+
+        try:
+            result = await self._redis.transaction(cast("Any", changed), self._records, value_from_callable=True)
+        finally:
+            self._cached.pop(sample_id, None)
+        return cast("StoredSample | None", result)
+
+    async def withdraw(self, sample_id: str, at: datetime) -> StoredSample | None:
+        """Note that the consent ended; the record stays as its proof. None where there is none to withdraw."""
+
+        def ended(sample: StoredSample | None) -> StoredSample | None:
+            if sample is None or sample.consent is None:
+                return None
+            return replace(sample, consent=replace(sample.consent, withdrawn_at=sample.consent.withdrawn_at or at))
+
+        sample = await self.update(sample_id, ended)
+        return sample if sample is not None and sample.consent is not None else None
+
+    async def erase(self, sample_id: str) -> bool:
+        """Erase a recording, and its record unless the consent was withdrawn; whether there was something.
+
+        The record of a withdrawn consent stays without the words of the recording: it is the proof of the withdrawal,
+        and what keeps an old copy from being taken in again.
+        """
+        await self._blobs.delete(sample_id)  # first: what fails behind it can be done again
+
+        async def gone(pipe: Any) -> bool:
+            stored = await pipe.hget(self._records, sample_id)
+            sample = _maybe_sample(sample_id, stored)
+            kept = sample is not None and sample.consent is not None and sample.consent.withdrawn_at is not None
+            pipe.multi()
+            if sample is None or not kept:
+                pipe.hdel(self._records, sample_id)
+                return stored is not None
+            if sample.erased_at is None:
+                pipe.hset(
+                    self._records,
+                    sample_id,
+                    _readable(replace(sample, transcript="", report=None, erased_at=self._now())),
+                )
+            return sample.erased_at is None
+
+        result = await self._redis.transaction(cast("Any", gone), self._records, value_from_callable=True)
+        self._cached.pop(sample_id, None)
+        return bool(result)
+
+
+def _readable(sample: StoredSample) -> bytes:
+    """The JSON to store, after reading it back."""
+    text = dump_sample(sample)
+    try:
+        parse_sample(text)
+    except BadVoiceFile as error:
+        raise BadVoice(f"The record of the recording {sample.id[:12]} was not stored: {error}.") from error
+    return text
+
+
+def _maybe_sample(sample_id: str, stored: Any) -> StoredSample | None:
+    if stored is None:
+        return None
+    try:
+        return parse_sample(stored)
+    except BadVoiceFile as error:
+        log.error("sample_unreadable", sample=sample_id[:12], fields=[path for path, _ in error.problems])
+        return None

@@ -1,0 +1,65 @@
+"""Who speaks with a recording: stored voices, and personas whose voice is written out in them. Changes neither."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.persona_store import Personas
+from bot.voice_store import Profiles, Voices, recordings_of
+from tts.contract import Voice
+from tts.errors import BadVoice
+from tts.voices.ids import StoredId, read_voice_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """One user of a recording. `name` is a voice's id, or says what else it is; `voice` is None where it is unreadable.
+
+    `persona_id` is set where the voice is written out in a persona.
+    """
+
+    name: str
+    voice: Voice | None
+    persona_id: str = ""
+
+
+class Uses:
+    """Finds the users of recordings and of voices. What cannot be read counts as a user: nothing is erased under it."""
+
+    def __init__(self, voices: Voices, personas: Personas, profiles: Profiles) -> None:
+        self._voices = voices
+        self._personas = personas
+        self._profiles = profiles
+
+    async def of(self, sample_id: str) -> tuple[Use, ...]:
+        """Everybody whose mix names a recording, whatever its weight: voices first, then personas."""
+        found = [
+            Use(name=voice.id, voice=voice) for voice in await self._voices.list() if sample_id in recordings_of(voice)
+        ]
+        found += [
+            Use(name=f"persona {one.id}", voice=one.voice, persona_id=one.id)
+            for one in await self._personas.list()
+            if not one.voice_id and sample_id in recordings_of(one.voice)
+        ]
+        unreadable = [(name, text) for name, text in (await self._voices.unreadable()).items()]
+        unreadable += [(f"persona {name}", text) for name, text in (await self._personas.unreadable()).items()]
+        found += [Use(name=f"{name} (unreadable)", voice=None) for name, text in unreadable if sample_id in text]
+        return tuple(found)
+
+    async def personas_of(self, voice_id: str) -> tuple[str, ...]:
+        """The personas that speak with a stored voice, by either of its names."""
+        return tuple(one.id for one in await self._personas.list() if _stored_id(one.voice_id) == voice_id)
+
+    async def forget_profiles(self, uses: tuple[Use, ...]) -> None:
+        """Forget what engines made of these users' voices."""
+        for use in uses:
+            if use.voice is not None:
+                await self._profiles.purge(use.voice.id)
+
+
+def _stored_id(voice_id: str) -> str:
+    try:
+        named = read_voice_id(voice_id, timbres=())
+    except BadVoice:
+        return ""
+    return named.voice_id if isinstance(named, StoredId) else ""
