@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from tts.breaker import BreakerState
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
 _FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
@@ -62,6 +68,26 @@ class Metrics:
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
 
+    def show_breakers(self, states: Callable[[], Mapping[str, BreakerState]]) -> None:
+        """Tell with every reading where the breaker of each engine stands; time alone may have moved it."""
+        self.registry.register(_Breakers(states))
+
     def render(self) -> tuple[bytes, str]:
         """The exposition text and its content type."""
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+
+class _Breakers(Collector):
+    """1 for the state each engine's breaker is in, 0 for the others."""
+
+    def __init__(self, states: Callable[[], Mapping[str, BreakerState]]) -> None:
+        self._states = states
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "recado_engine_breaker", "Whether an engine's breaker is in a state.", labels=["engine", "state"]
+        )
+        for engine, now in self._states().items():
+            for state in BreakerState:
+                family.add_metric([engine, state], float(state is now))
+        yield family

@@ -207,7 +207,7 @@ class EngineSlot:
         except TtsError as error:
             self._count(error)
             raise
-        self._breaker = self._breaker.succeeded(self._clock())
+        self._now_is(self._breaker.succeeded(self._clock()))
         self._rendered_at_s = self._clock()
         queue_s = min(segment.queue_s for segment in done)
         return Rendering(
@@ -299,7 +299,7 @@ class EngineSlot:
         Then it is only busy, and would be no better for being left alone.
         """
         busy = self._rendered_at_s >= asked_at_s
-        self._breaker = self._breaker.undecided() if busy else self._breaker.failed(self._clock())
+        self._now_is(self._breaker.undecided() if busy else self._breaker.failed(self._clock()))
 
     def _count(self, error: Exception) -> None:
         """Only what is the engine's fault opens the breaker; only what the engine itself answered shows that it lives.
@@ -308,13 +308,21 @@ class EngineSlot:
         """
         now_s = self._clock()
         if isinstance(error, EngineOverloaded):
-            self._breaker = self._breaker.undecided()
+            self._now_is(self._breaker.undecided())
         elif isinstance(error, EngineFailed | DeadlineExceeded):
-            self._breaker = self._breaker.failed(now_s)
+            self._now_is(self._breaker.failed(now_s))
         elif isinstance(error, BadText | TakeRejected):
-            self._breaker = self._breaker.succeeded(now_s)
+            self._now_is(self._breaker.succeeded(now_s))
         else:
-            self._breaker = self._breaker.undecided()
+            self._now_is(self._breaker.undecided())
+
+    def _now_is(self, breaker: Breaker) -> None:
+        """Where the breaker stands from here on; its opening and closing is logged."""
+        before, self._breaker = self._breaker, breaker
+        if breaker.opened_at_s is None and before.opened_at_s is not None:
+            _log.info("engine.breaker_closed", engine=self.name)
+        elif breaker.opened_at_s is not None and breaker.opened_at_s != before.opened_at_s:
+            _log.warning("engine.breaker_opened", engine=self.name, recovery_s=breaker.policy.recovery_s)
 
     def _lost(self, name: str, suspects: Sequence[Utterance]) -> None:
         self._state, self._reason = EngineState.LOST, self._batcher.lost if self._batcher else ""

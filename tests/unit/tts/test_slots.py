@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from tts.batching import BatchPolicy, Device
 from tts.breaker import BreakerPolicy, BreakerState
@@ -228,6 +229,28 @@ async def test_failures_open_the_breaker_until_a_trial_succeeds(house: House) ->
     await slot.render([utterance()])
 
     assert slot.status.breaker is BreakerState.CLOSED
+
+
+async def test_a_breaker_is_logged_when_it_opens_and_when_it_closes_and_at_no_other_time(house: House) -> None:
+    with capture_logs() as logs:
+        slot = await failing(house, EngineFailed("x"))
+        house.now_s += 30
+        await slot.render([utterance()])
+        await slot.render([utterance()])
+
+    told = [(line["event"], line["engine"]) for line in logs if line["event"].startswith("engine.breaker")]
+    assert told == [("engine.breaker_opened", "fake"), ("engine.breaker_closed", "fake")]
+
+
+async def test_a_breaker_that_a_failed_trial_opens_again_is_logged_again(house: House) -> None:
+    engine = FakeEngine()
+    slot = await failing_with(house, engine, EngineFailed("x"))
+    engine.raises = EngineFailed("still")
+    house.now_s += 30
+    with capture_logs() as logs, pytest.raises(EngineFailed):
+        await slot.render([utterance()])
+
+    assert [line["event"] for line in logs if "breaker" in line["event"]] == ["engine.breaker_opened"]
 
 
 async def test_a_trial_that_finds_no_room_leaves_the_next_note_its_trial(house: House) -> None:
