@@ -18,7 +18,7 @@ from typing import Protocol
 
 import structlog
 
-from tts.audio.decode import decode
+from tts.audio.decode import decode_ours
 from tts.contract import EngineInfo, PcmAudio, PreparedSource, SourceKind, Transcriber, Voice, VoiceProfile, VoiceSource
 from tts.errors import BadVoice, NoConsent, TtsError
 from tts.voices.consent import consent_refusal
@@ -292,7 +292,7 @@ def fingerprint(voice: Voice, sources: Sequence[VoiceSource]) -> str:
 
 
 def _cut(data: bytes, most_s: float) -> tuple[PcmAudio, bool]:
-    whole = decode(data).audio
+    whole = decode_ours(data).audio
     audio = cut_to(whole, most_s)
     return audio, audio is not whole
 

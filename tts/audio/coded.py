@@ -7,6 +7,7 @@ import io
 
 import av
 
+from tts.audio.decode import sniff_container
 from tts.errors import BadAudio
 
 
@@ -17,8 +18,11 @@ def coded_audio_sha256(data: bytes) -> str:
     """
     digest = hashlib.sha256()
     size_bytes = 0
+    name = sniff_container(data)
+    if name is None:  # named, so that no play list is ever read, which opens further files and addresses
+        raise BadAudio("the file holds no audio")
     try:
-        with av.open(io.BytesIO(data), "r") as container:
+        with av.open(io.BytesIO(data), "r", format=name, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise BadAudio("the file holds no audio")
             for packet in container.demux(container.streams.audio[0]):

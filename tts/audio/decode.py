@@ -1,40 +1,66 @@
 """Turns any common audio file into PCM, within limits. Must not know what the audio is for.
 
 The container is told by its first bytes and named to the demuxer: playlists and other formats that make FFmpeg open
-further files or addresses never reach it.
+further files or addresses never reach it. Every file is unpacked in a process of its own (`tts.audio.unpack`, 0.1 s):
+one that breaks the decoder breaks nothing else.
 """
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
 
-import av
-import av.error
 import numpy as np
-from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
 
+from tts.audio import unpack
+from tts.audio.pcm import level_db
+from tts.audio.unpack import MESSAGE, Order
 from tts.contract import PcmAudio
-from tts.errors import AudioTooLong, BadAudio
+from tts.errors import AudioTooLong, BadAudio, EngineUnavailable
+
+_PATIENCE_S = 60.0
+_MESSAGE_MAX_BYTES = 64 << 20
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "PATH", "SYSTEMROOT")  # no more of it: it holds the installation's secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeLimits:
-    """What a file may cost: bytes as they come, seconds and samples a second as they unfold."""
+    """What a file may cost: bytes as they come; seconds, samples a second and channels as they unfold."""
 
     max_bytes: int = 16_000_000
     max_duration_s: float = 600.0
     max_sample_rate_hz: int = 192_000
+    max_channels: int = 8
+    max_samples: int = 30_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """Mono audio at the file's own rate, and what the file was."""
+    """Mono audio at the file's own rate, and what the file was.
+
+    `stated_s` is the length its header states or its size lets guess. `lost` of its `packets` could not be decoded,
+    `last_lost` tells that the last was one of them. `mix_loss_db` is how much quieter the mono audio is than a channel.
+    """
 
     audio: PcmAudio
     container: str
     codec: str
     channels: int
+    stated_s: float | None = None
+    packets: int = 0
+    lost: int = 0
+    last_lost: bool = False
+    mix_loss_db: float = 0.0
 
 
 def sniff_container(data: bytes) -> str | None:
@@ -51,11 +77,22 @@ def sniff_container(data: bytes) -> str | None:
 
 
 def decode(data: bytes, *, limits: DecodeLimits | None = None) -> Decoded:
-    """All of the file's first audio stream as mono PCM at its own rate; damaged packets are left out.
+    """All of the file's first audio stream as mono PCM at its own rate; damaged packets are left out. Blocks.
 
     Raises BadAudio for what is too large, too long, no known audio, or holds no sound that can be decoded.
     """
-    limits = limits or DecodeLimits()
+    return _decoded(data, limits or DecodeLimits(), _unpacked_apart)
+
+
+def decode_ours(data: bytes, *, limits: DecodeLimits | None = None) -> Decoded:
+    """As `decode`, at once and in this process: only for what this installation encoded, or decoded before it kept it.
+
+    A file that breaks the decoder ends the process.
+    """
+    return _decoded(data, limits or DecodeLimits(), _unpacked_here)
+
+
+def _decoded(data: bytes, limits: DecodeLimits, unpacked: _Unpack) -> Decoded:
     if not data:
         raise BadAudio("the file is empty")
     if len(data) > limits.max_bytes:
@@ -63,44 +100,137 @@ def decode(data: bytes, *, limits: DecodeLimits | None = None) -> Decoded:
     name = sniff_container(data)
     if name is None:
         raise BadAudio("not an audio file that is read here (WAV, MP3, FLAC, OGG, M4A, AAC, AMR, 3GP, WEBM, WMA, AIFF)")
+    order = Order(
+        container=name,
+        max_duration_s=limits.max_duration_s,
+        max_sample_rate_hz=limits.max_sample_rate_hz,
+        max_channels=limits.max_channels,
+    )
+    unfolding = _Unfolding(limits)
     try:
-        with av.open(io.BytesIO(data), mode="r", format=name, metadata_errors="ignore") as container:
-            return _first_stream(container, name, limits)
-    except (av.error.FFmpegError, ValueError) as error:
-        raise BadAudio(f"the {name} file cannot be read: it is damaged or cut short") from error
+        for kind, content in unpacked(data, order):
+            unfolding.take(kind, content)
+        return unfolding.decoded(name)
+    except (EOFError, KeyError, TypeError, ValueError) as error:
+        raise BadAudio(f"the {name} file cannot be read: the decoder broke on it") from error
 
 
-def _first_stream(container: av.container.InputContainer, name: str, limits: DecodeLimits) -> Decoded:
-    if not container.streams.audio:
-        raise BadAudio("the file holds no audio stream")
-    stream = container.streams.audio[0]
-    codec = stream.codec_context
-    channels, rate = codec.channels, codec.sample_rate
-    parts: list[np.ndarray] = []
-    resampler: AudioResampler | None = None
-    seconds = 0.0
-    for packet in container.demux(stream):
+@dataclass(slots=True)
+class _Unfolding:
+    """The messages of one file, as they come."""
+
+    limits: DecodeLimits
+    head: dict[str, Any] = field(default_factory=dict)
+    tail: dict[str, Any] = field(default_factory=dict)
+    mono: list[NDArray[np.float32]] = field(default_factory=list)
+    samples: int = 0
+    channel_levels: list[tuple[float, int]] = field(default_factory=list)
+
+    def take(self, kind: bytes, content: bytes) -> None:
+        """Raises BadAudio for a refusal, and what malformed messages raise."""
+        if kind == unpack.HEAD:
+            self.head = json.loads(content)
+        elif kind == unpack.PCM:
+            self._mix(np.frombuffer(content, "<f4").reshape(-1, int(self.head["channels"])))
+        elif kind == unpack.TAIL:
+            self.tail = json.loads(content)
+        elif kind == unpack.REFUSED:
+            refusal = json.loads(content)
+            raise (AudioTooLong if refusal["too_long"] else BadAudio)(refusal["why"])
+
+    def _mix(self, block: NDArray[np.float32]) -> None:
+        self.samples += len(block)
+        if self.samples > self.limits.max_samples:
+            raise AudioTooLong(f"the audio has more than {self.limits.max_samples / 1e6:g} million samples")
+        channels = np.clip(np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
+        if channels.shape[1] > 1:
+            self.channel_levels.append((float(np.mean(np.square(channels, dtype=np.float64))), len(block)))
+        self.mono.append(channels.mean(axis=1, dtype=np.float32))
+
+    def decoded(self, container: str) -> Decoded:
+        audio = PcmAudio(samples=np.concatenate(self.mono), sample_rate_hz=int(self.head["sample_rate_hz"]))
+        self.mono.clear()
+        return Decoded(
+            audio=audio,
+            container=container,
+            codec=str(self.head["codec"]),
+            channels=int(self.head["channels"]),
+            stated_s=self.head["stated_s"],
+            packets=int(self.tail["packets"]),
+            lost=int(self.tail["lost"]),
+            last_lost=bool(self.tail["last_lost"]),
+            mix_loss_db=self._mix_loss_db(audio),
+        )
+
+    def _mix_loss_db(self, audio: PcmAudio) -> float:
+        squares = sum(mean_square * count for mean_square, count in self.channel_levels)
+        if not squares:
+            return 0.0
+        return 10.0 * float(np.log10(squares / self.samples)) - level_db(audio.samples)
+
+
+_Messages = Iterable[tuple[bytes, bytes]]
+_Unpack = Callable[[bytes, Order], _Messages]
+
+
+def _unpacked_here(data: bytes, order: Order) -> _Messages:
+    messages: list[tuple[bytes, bytes]] = []
+    try:
+        unpack.unpack(data, order, lambda kind, content: messages.append((kind, content)))
+    except unpack.Refused as refused:
+        messages.append((unpack.REFUSED, refused.message()))
+    return messages
+
+
+# -- the other process ------------------------------------------------------------------------------------------------
+
+
+def _unpacked_apart(data: bytes, order: Order) -> Iterator[tuple[bytes, bytes]]:
+    """The messages of a process that unpacks the file; EOFError where it died before the last."""
+    with subprocess.Popen(  # noqa: S603 - our own script, by its path
+        [sys.executable, "-I", unpack.__file__, _home_of_pyav()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+        start_new_session=True,  # a Ctrl-C on the terminal is not for it
+    ) as process:
+        patience = threading.Timer(_PATIENCE_S, process.kill)
+        patience.daemon = True
+        patience.start()
         try:
-            frames = packet.decode()
-        except av.error.FFmpegError:
-            continue
-        for frame in frames:
-            if resampler is None:
-                channels, rate = frame.layout.nb_channels, frame.sample_rate
-                if rate > limits.max_sample_rate_hz:
-                    raise BadAudio(f"the file has {rate} Hz; at most {limits.max_sample_rate_hz} Hz are read")
-                resampler = AudioResampler(format="fltp", layout=frame.layout, rate=rate)
-            seconds += frame.samples / frame.sample_rate
-            if seconds > limits.max_duration_s:
-                raise AudioTooLong(f"the audio is longer than {limits.max_duration_s:g} s")
-            parts += [piece.to_ndarray().mean(axis=0) for piece in resampler.resample(frame)]
-    if resampler is not None:
-        parts += [piece.to_ndarray().mean(axis=0) for piece in resampler.resample(None)]
-    if not parts:
-        raise BadAudio("the file holds no sound that can be decoded")
-    samples = np.nan_to_num(np.clip(np.concatenate(parts), -1.0, 1.0)).astype(np.float32)
-    audio = PcmAudio(samples=samples, sample_rate_hz=rate)
-    return Decoded(audio=audio, container=name, codec=codec.name, channels=channels)
+            assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - for mypy
+            with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+                pipe.write(unpack.order_line(order))
+                pipe.write(data)
+            yield from _messages(process.stdout)
+        finally:
+            patience.cancel()
+            process.kill()
+
+
+def _messages(pipe: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    kind = b""
+    while kind not in (unpack.TAIL, unpack.REFUSED):
+        kind, length = MESSAGE.unpack(_exactly(pipe, MESSAGE.size))
+        if length > _MESSAGE_MAX_BYTES:
+            raise ValueError("a message beyond all measure")
+        yield kind, _exactly(pipe, length)
+
+
+def _exactly(pipe: IO[bytes], count: int) -> bytes:
+    data = pipe.read(count)
+    if len(data) < count:
+        raise EOFError
+    return data
+
+
+def _home_of_pyav() -> str:
+    """The folder to import PyAV from; the other process looks at no environment."""
+    found = importlib.util.find_spec("av")
+    if found is None or found.origin is None:
+        raise EngineUnavailable("the package `av` is missing: reinstall recado")
+    return str(Path(found.origin).parents[1])
 
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tts.audio.decode import DecodeLimits, decode
+from tts.audio.decode import DecodeLimits, decode_ours
 from tts.errors import BadAudio
 
 _PAGE = struct.Struct("<4sBBqIIIB")
@@ -42,7 +42,7 @@ class _Page:
 def validate_voice_note(data: bytes, *, max_bytes: int) -> NoteFacts:
     """Facts of a proper note: one Ogg stream of mono Opus, whole to its end, that decodes to the length it states.
 
-    Raises BadAudio that names the first rule it breaks.
+    Only for notes made here (see `decode_ours`). Raises BadAudio that names the first rule it breaks.
     """
     if len(data) > max_bytes:
         raise BadAudio(f"the note has {len(data)} bytes; above {max_bytes} it is no voice note")
@@ -57,7 +57,10 @@ def validate_voice_note(data: bytes, *, max_bytes: int) -> NoteFacts:
     if channels != 1:
         raise BadAudio(f"the note has {channels} channels; a voice note is mono")
     duration_s = (pages[-1].granule - pre_skip) / _GRANULES_PER_S
-    heard_s = decode(data, limits=DecodeLimits(max_bytes=max_bytes, max_duration_s=_MAX_DURATION_S)).audio.duration_s
+    limits = DecodeLimits(
+        max_bytes=max_bytes, max_duration_s=_MAX_DURATION_S, max_samples=round(_MAX_DURATION_S * 48_000)
+    )
+    heard_s = decode_ours(data, limits=limits).audio.duration_s
     if duration_s <= 0 or abs(heard_s - duration_s) > 0.1:
         raise BadAudio(f"the note states {duration_s:.2f} s and decodes to {heard_s:.2f} s")
     return NoteFacts(
