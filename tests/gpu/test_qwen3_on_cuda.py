@@ -12,7 +12,8 @@ import pytest
 from tts.contract import PcmAudio, PreparedSource, SourceKind, Utterance, Voice, VoiceProfile, VoiceSource
 from tts.engines.fake import tone
 from tts.engines.qwen3 import Checkpoints, Placement, Qwen3Choices, Qwen3Engine
-from tts.engines.qwen3.models import Kind, free_device_memory
+from tts.engines.qwen3.models import Kind
+from tts.engines.torch_device import free_device_memory
 
 torch = pytest.importorskip("torch", reason="needs the extra gpu")
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -1,4 +1,4 @@
-"""Cuts samples to what a reference may hold, and joins them to one clip. Pure but for finding the utterances.
+"""Takes audio as engines can use it, cuts it to what a reference may hold, and joins it. Pure but for finding speech.
 
 An engine that continues a reference (ICL) pays for each second of it in every note, and may never stop when the
 transcript leaves a word of it out: so whole utterances only, 20 s at most, transcribed after cutting.
@@ -14,6 +14,7 @@ import numpy as np
 
 from tts.audio.pcm import fade_edges, frame_levels_db, resample
 from tts.contract import PcmAudio, PreparedSource
+from tts.errors import BadAudio, BadVoice
 from tts.voices.speech import speech_spans
 
 LONGEST_S = 20.0
@@ -29,6 +30,28 @@ class Reference:
 
     audio: PcmAudio
     transcript: str = field(repr=False)
+
+
+def usable(source: PreparedSource, *, engine: str, shortest_s: float) -> PcmAudio:
+    """The source's audio as one channel, for an engine that needs `shortest_s` of it.
+
+    Several channels are mixed down, whichever side of the array they are. Raises BadVoice where there is none, BadAudio
+    for what is no sound or too short.
+    """
+    ref = source.source.ref
+    if source.audio is None:
+        raise BadVoice(f"the audio of {ref!r} is missing")
+    samples, rate_hz = source.audio.samples, source.audio.sample_rate_hz
+    if samples.ndim == 2 and samples.size:
+        # The shorter side is the channels.
+        samples = samples.mean(axis=int(np.argmin(samples.shape)), dtype=np.float32)
+    if samples.ndim > 2 or not np.isfinite(samples).all():
+        raise BadAudio(f"the audio of {ref!r} is no sound: {samples.ndim} dimensions, or values that are no numbers")
+    samples = np.ascontiguousarray(samples, dtype=np.float32).ravel()
+    audio = PcmAudio(samples=samples, sample_rate_hz=rate_hz)
+    if audio.duration_s < shortest_s:
+        raise BadAudio(f"the audio of {ref!r} is {audio.duration_s:.2f} s long; {engine} needs {shortest_s} s")
+    return audio
 
 
 def shares_s(weights: Sequence[float]) -> tuple[float, ...]:

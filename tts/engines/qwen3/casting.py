@@ -11,14 +11,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from tts.audio.pcm import resample
-from tts.contract import PcmAudio, PreparedSource, SourceKind
+from tts.contract import PreparedSource, SourceKind
 from tts.engines.qwen3.models import LoadedModel
 from tts.engines.qwen3.profile import Clone, Timbre
 from tts.engines.qwen3.prompts import SAMPLE_RATE_HZ, without_special
-from tts.errors import BadAudio, BadVoice
+from tts.errors import BadVoice, EngineFailed
+from tts.text.sentences import has_word
 from tts.voices.likeness import cosine
 from tts.voices.mix import blend_embeddings, normalised
-from tts.voices.reference import join_reference
+from tts.voices.reference import join_reference, usable
 
 SHORTEST_REFERENCE_S = 0.1
 
@@ -52,9 +53,18 @@ def cast_clone(
     With `icl`, and when every two sources are at least `same_speaker` alike (cosine), the transcribed ones are joined
     to a reference that the model continues. Raises BadVoice for a source without audio, BadAudio for unusable audio.
     """
-    heard = [(prepared, _usable(prepared), weight) for prepared, weight in parts]
+    heard = [
+        (
+            prepared,
+            resample(usable(prepared, engine="Qwen3-TTS", shortest_s=SHORTEST_REFERENCE_S), SAMPLE_RATE_HZ),
+            weight,
+        )
+        for prepared, weight in parts
+    ]
     embeddings = [model.embedding(audio) for _, audio, _ in heard]
     blended = blend_embeddings([(vector, weight) for vector, (_, _, weight) in zip(embeddings, heard, strict=True)])
+    if not np.isfinite(blended).all():
+        raise EngineFailed(f"{model.name} made values that are no numbers of this voice")
     alike = min((cosine(one, other) for one, other in itertools.combinations(embeddings, 2)), default=1.0)
     reference = None
     if icl and alike >= same_speaker:
@@ -80,24 +90,24 @@ def cast_clone(
     return clone, tuple(facts)
 
 
-def _words(model: LoadedModel, transcript: str | None) -> str:
-    return without_special(transcript or "", model.special)
-
-
-def _usable(prepared: PreparedSource) -> PcmAudio:
-    """The source's audio as one channel at 24 kHz."""
-    ref = prepared.source.ref
-    if prepared.audio is None:
-        raise BadVoice(f"the audio of {ref!r} is missing")
-    samples = prepared.audio.samples
-    if samples.ndim == 2:
-        # The shorter side is the channels, whichever comes first.
-        samples = samples.mean(axis=int(np.argmin(samples.shape)), dtype=np.float32)
-    if samples.ndim != 1 or not np.isfinite(samples).all():
-        raise BadAudio(f"the audio of {ref!r} is no sound: {samples.ndim} dimensions, or values that are no numbers")
-    audio = PcmAudio(samples=np.asarray(samples, dtype=np.float32), sample_rate_hz=prepared.audio.sample_rate_hz)
-    if audio.duration_s < SHORTEST_REFERENCE_S:
-        raise BadAudio(
-            f"the audio of {ref!r} is {audio.duration_s:.2f} s long; Qwen3-TTS needs {SHORTEST_REFERENCE_S} s"
+def check_fit(model: LoadedModel, profile: Clone | Timbre) -> None:
+    """Raises BadVoice for a profile that `model` cannot speak with: it fails there, and a whole batch with it."""
+    if profile.model != model.name:
+        raise BadVoice(f"the profile was made with {profile.model}, this is {model.name}: cast the voice again")
+    if isinstance(profile, Timbre):
+        if profile.name not in model.timbres:
+            raise BadVoice(f"unknown timbre {profile.name!r}; valid: {', '.join(sorted(model.timbres))}")
+        return
+    if profile.embedding.shape != (model.width,):
+        raise BadVoice(f"the profile has {profile.embedding.shape}, {model.name} takes {model.width}: cast it again")
+    codes = profile.codes
+    if codes is not None and (codes.shape[1] != model.groups or codes.min() < 0 or codes.max() >= model.codebook):
+        raise BadVoice(
+            f"the profile's codes are {codes.shape[1]} a frame, {codes.min()} to {codes.max()}; {model.name} has "
+            f"{model.groups} below {model.codebook}: cast it again"
         )
-    return resample(audio, SAMPLE_RATE_HZ)
+
+
+def _words(model: LoadedModel, transcript: str | None) -> str:
+    words = without_special(transcript or "", model.special)
+    return words if has_word(words) else ""

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from tts.contract import (
     EngineInfo,
     PcmAudio,
@@ -19,7 +21,7 @@ from tts.contract import (
     Voice,
     VoiceProfile,
 )
-from tts.engines.qwen3.casting import Facts, cast_clone, cast_timbre, weighted
+from tts.engines.qwen3.casting import Facts, cast_clone, cast_timbre, check_fit, weighted
 from tts.engines.qwen3.models import (
     SETTING,
     Checkpoints,
@@ -43,10 +45,12 @@ from tts.engines.qwen3.prompts import (
     without_special,
 )
 from tts.engines.qwen3.takes import Order, speak, with_room
-from tts.engines.torch_device import free_device_memory
-from tts.errors import BadVoice, EngineOverloaded, EngineUnavailable, TtsError
+from tts.engines.torch_device import free_device_memory, translated
+from tts.errors import BadVoice, DeviceLost, EngineUnavailable, TtsError
 from tts.text import expected_duration_s
 from tts.voices.likeness import SHORTEST_HEARD_S, compared
+
+_log = structlog.get_logger()
 
 _NAME = "qwen3"
 _DESIGN_KEPT_S = 600.0
@@ -156,6 +160,9 @@ class Qwen3Engine:
                 kind, order = self._order(utterance)
             except TtsError as error:
                 results[place] = error
+            except Exception as error:  # noqa: BLE001 - one item that nobody foresaw costs its neighbours nothing
+                _log.exception("qwen3.not_understood", voice=utterance.voice.id)
+                results[place] = translated(error, _NAME)
             else:
                 orders.setdefault(kind, []).append((place, order))
         for kind, placed in orders.items():
@@ -259,12 +266,7 @@ class Qwen3Engine:
         profile = unpack(utterance.profile.data)
         kind = Kind.CUSTOM if isinstance(profile, Timbre) else Kind.BASE
         model = self._speaking(kind)
-        if profile.model != model.name:
-            raise BadVoice(f"the profile was made with {profile.model}, this is {model.name}: cast the voice again")
-        if isinstance(profile, Clone) and profile.embedding.shape != (model.width,):
-            raise BadVoice(
-                f"the profile has {profile.embedding.shape}, {model.name} takes {model.width}: cast it again"
-            )
+        check_fit(model, profile)
         line = Line(
             text=speakable(utterance.text, model.special),
             language=language_name(utterance.language, model.languages),
@@ -286,7 +288,10 @@ class Qwen3Engine:
             return take
         try:
             return compared(take, with_room(lambda: model.embedding(take), make_room=self._make_room), voice.embedding)
-        except EngineOverloaded:
+        except DeviceLost as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - the take is made: a comparison that fails costs nobody a note
+            _log.warning("qwen3.take_not_compared", error=type(error).__name__)
             return take
 
     def _make_room(self) -> None:

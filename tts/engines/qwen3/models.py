@@ -22,8 +22,12 @@ from numpy.typing import NDArray
 
 from tts.audio.pcm import resample
 from tts.contract import PcmAudio
+from tts.engines.checkpoint_mark import model_name
+from tts.engines.qwen3.checkpoint import check_kind, check_whole
 from tts.engines.qwen3.profile import Clone
 from tts.engines.qwen3.prompts import LANGUAGES, SAMPLE_RATE_HZ
+from tts.engines.qwen3.room import Room
+from tts.engines.torch_device import chosen_device, load_failure
 from tts.engines.torchaudio_on_cpu import allow_torchaudio
 from tts.errors import EngineUnavailable
 
@@ -31,7 +35,22 @@ if TYPE_CHECKING:
     import torch
     from qwen_tts import Qwen3TTSModel
 
+__all__ = [
+    "SETTING",
+    "Checkpoints",
+    "Kind",
+    "Line",
+    "LoadedModel",
+    "Placement",
+    "Size",
+    "folder_of",
+    "import_qwen",
+    "load_model",
+    "model_name",
+]
+
 _INSTALL = "install recado with the extra `gpu`"
+_NO_ROOM = "take 0.6B models (QWEN3_SIZE) or name fewer"
 _WARM_FRAMES = 4
 
 
@@ -101,7 +120,10 @@ class Line:
 
 
 class LoadedModel:
-    """One checkpoint in memory."""
+    """One checkpoint in memory, and `room`, what it has learnt of how much fits beside it.
+
+    Its speaker embeddings are `width` wide; its codes are `groups` a frame, each below `codebook`.
+    """
 
     def __init__(self, raw: Qwen3TTSModel, *, name: str, kind: Kind, greedy: bool = False) -> None:
         self._raw = raw
@@ -114,7 +136,11 @@ class LoadedModel:
         self.takes_instruct = kind is not Kind.BASE and raw.model.tts_model_size not in "0b6"
         self.special = frozenset(raw.processor.tokenizer.get_added_vocab())
         self.cuda_devices = [raw.device] if raw.device.type == "cuda" else []
-        self.width: int = raw.model.config.talker_config.hidden_size
+        self.room = Room()
+        talker = raw.model.config.talker_config
+        self.width: int = talker.hidden_size
+        self.groups: int = talker.num_code_groups
+        self.codebook: int = talker.code_predictor_config.vocab_size
 
     def speak(self, lines: Sequence[Line], *, frames: int) -> list[NDArray[np.float32]]:
         """One `(samples,)` float32 at 24 kHz a line, at most `frames` frames long. Raises torch's errors.
@@ -177,23 +203,19 @@ class LoadedModel:
         )
 
 
-def model_name(checkpoint: str) -> str:
-    """What a checkpoint is called in notes and profiles: the hub id, or the folder's own name."""
-    return Path(checkpoint).name if Path(checkpoint).is_dir() else checkpoint
-
-
 def load_model(checkpoint: str, kind: Kind, placement: Placement, *, greedy: bool = False) -> LoadedModel:
     """The checkpoint on its device; a hub id is fetched first. Raises EngineUnavailable with the cure.
 
     `greedy` takes the likeliest code always: for tests, where real voices sound flat.
     """
     import_qwen()
-    import torch  # noqa: PLC0415 - heavy libraries load on first use
-    from qwen_tts import Qwen3TTSModel  # noqa: PLC0415
-    from safetensors import SafetensorError  # noqa: PLC0415
+    from qwen_tts import Qwen3TTSModel  # noqa: PLC0415 - heavy libraries load on first use
 
-    device = placement.device or ("cuda:0" if torch.cuda.is_available() else "cpu")
+    name, setting = model_name(checkpoint), SETTING[kind]
+    device = chosen_device(placement.device, setting="QWEN3_DEVICE")
+    _check_attention(placement.attention)
     folder = folder_of(checkpoint, kind, placement.cache_dir)
+    check_kind(folder, kind, setting=setting)
     try:
         raw = Qwen3TTSModel.from_pretrained(
             str(folder),
@@ -201,21 +223,33 @@ def load_model(checkpoint: str, kind: Kind, placement: Placement, *, greedy: boo
             dtype=_dtype(placement.dtype, device),
             attn_implementation=placement.attention,
         )
-    except torch.OutOfMemoryError as error:
-        raise EngineUnavailable(
-            f"{device} has no room for {model_name(checkpoint)}: take 0.6B models (QWEN3_SIZE) or name fewer"
-        ) from error.with_traceback(None)
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, ImportError, SafetensorError) as error:
-        raise EngineUnavailable(
-            f"Qwen3-TTS could not load {model_name(checkpoint)!r} on {device} ({type(error).__name__}): "
-            f"{SETTING[kind]} has to be a hub id or folder of a Qwen3-TTS 12 Hz {kind} checkpoint"
-        ) from error.with_traceback(None)
-    found = raw.model.tts_model_type
-    if found != kind or raw.model.tokenizer_type != "qwen3_tts_tokenizer_12hz":
-        raise EngineUnavailable(f"{SETTING[kind]} has to name a 12 Hz {kind} model, {checkpoint!r} is a {found} one")
+    except Exception as error:
+        cure = f"{setting} has to be a hub id or folder of a Qwen3-TTS 12 Hz {kind} checkpoint"
+        raise load_failure(error, model=name, device=device, room=_NO_ROOM, cure=cure) from error
+    check_whole(folder, _weights(raw.model), setting=setting)
+    check_whole(folder / "speech_tokenizer", _weights(raw.model.speech_tokenizer.model), setting=setting)
     # What it would say on its own at each call, with a line in the log.
     raw.model.talker.generation_config.pad_token_id = raw.model.config.talker_config.codec_eos_token_id
-    return LoadedModel(raw, name=model_name(checkpoint), kind=kind, greedy=greedy)
+    return LoadedModel(raw, name=name, kind=kind, greedy=greedy)
+
+
+def _check_attention(name: str) -> None:
+    """Raises EngineUnavailable where the implementation is not installed."""
+    from transformers.utils.import_utils import is_flash_attn_2_available  # noqa: PLC0415 - loaded since `load_model`
+
+    if name == "flash_attention_2" and not is_flash_attn_2_available():
+        raise EngineUnavailable(
+            f"QWEN3_ATTENTION {name!r} needs the package flash-attn and a GPU that it knows: take sdpa"
+        )
+
+
+def _weights(model: torch.nn.Module) -> list[set[str]]:
+    """The names of each weight of a whole checkpoint; one that is used in two places may be kept under either."""
+    names: dict[int, set[str]] = {}
+    for name, tensor in model.state_dict().items():
+        if tensor.numel() > 1:  # flags and counters are not worth refusing a model for
+            names.setdefault(tensor.data_ptr(), set()).add(name)
+    return list(names.values())
 
 
 def _dtype(name: str | None, device: str) -> torch.dtype:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tts.errors import BadVoice
+from tts.text.sentences import has_word
 
 _FORMAT = 1
 _EMBEDDING, _CODES = "embedding", "codes"
@@ -65,26 +66,39 @@ def unpack(data: bytes) -> Clone | Timbre:
     from safetensors.numpy import load  # noqa: PLC0415
 
     try:
-        tensors = load(data)
-        about = _about(data)
-        if about["format"] != _FORMAT:
-            raise BadVoice(f"the profile has format {about['format']}, this is {_FORMAT}: cast the voice again")
-        if "timbre" in about:
-            return Timbre(model=about["model"], name=about["timbre"])
-        codes = tensors.get(_CODES)
-        return Clone(
-            model=about["model"],
-            embedding=tensors[_EMBEDDING],
-            codes=codes,
-            transcript=about["transcript"] if codes is not None else "",
-        )
-    except (SafetensorError, KeyError, ValueError) as error:
+        tensors, about = load(data), _about(data)
+    except (SafetensorError, KeyError, ValueError, TypeError, struct.error) as error:
         raise BadVoice("the profile is damaged: cast the voice again") from error
+    if about.get("format") != _FORMAT:
+        raise BadVoice(f"the profile has format {about.get('format')}, this is {_FORMAT}: cast the voice again")
+    model, timbre, embedding, codes = (
+        about.get("model"),
+        about.get("timbre"),
+        tensors.get(_EMBEDDING),
+        tensors.get(_CODES),
+    )
+    if isinstance(model, str) and isinstance(timbre, str):
+        return Timbre(model=model, name=timbre)
+    words = about.get("transcript") if codes is not None else ""
+    if isinstance(model, str) and isinstance(words, str) and _is_embedding(embedding) and _are_codes(codes, words):
+        return Clone(model=model, embedding=embedding, codes=codes, transcript=words)
+    raise BadVoice("the profile is damaged: cast the voice again")
+
+
+def _is_embedding(tensor: NDArray[np.generic] | None) -> TypeGuard[NDArray[np.float32]]:
+    return tensor is not None and tensor.dtype == np.float32 and tensor.ndim == 1 and bool(np.isfinite(tensor).all())
+
+
+def _are_codes(tensor: NDArray[np.generic] | None, words: str) -> TypeGuard[NDArray[np.int16] | None]:
+    """Whether they are none, or `(frames, groups)` and their words: a model that is not told them goes astray."""
+    if tensor is None:
+        return True
+    return tensor.dtype == np.int16 and tensor.ndim == 2 and tensor.size > 0 and has_word(words)
 
 
 def _about(data: bytes) -> dict[str, Any]:
     """The metadata: a safetensors file begins with the length of its JSON header."""
     (length,) = struct.unpack_from("<Q", data)
     header = json.loads(data[8 : 8 + length])
-    about: dict[str, Any] = json.loads(header["__metadata__"][_ABOUT])
+    about: dict[str, Any] = dict(json.loads(header["__metadata__"][_ABOUT]))
     return about

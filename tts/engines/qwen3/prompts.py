@@ -44,7 +44,11 @@ def speakable(text: str, special: Collection[str]) -> str:
 
 
 def without_special(text: str, special: Collection[str]) -> str:
-    """The text without `special` and anything of their form; taking one out may make another, so until none is left."""
+    """The text without `special` and anything of their form; taking one out may make another, so until none is left.
+
+    Halves of a character (lone surrogates), which no tokenizer takes, go as well.
+    """
+    text = text.encode("utf-8", errors="ignore").decode("utf-8")
     tokens = "|".join(re.escape(token) for token in sorted(special, key=len, reverse=True))
     pattern = re.compile(f"{_SPECIAL.pattern}|{tokens}") if tokens else _SPECIAL
     while True:

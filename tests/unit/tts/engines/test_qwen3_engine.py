@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -29,7 +30,7 @@ from tts.engines import ENGINES
 from tts.engines.fake import tone
 from tts.engines.qwen3 import Checkpoints, Placement, Qwen3Choices, Qwen3Engine, Size
 from tts.engines.qwen3.models import Kind
-from tts.engines.qwen3.profile import Clone, Timbre, unpack
+from tts.engines.qwen3.profile import Clone, Timbre, pack, unpack
 from tts.errors import (
     BadAudio,
     BadText,
@@ -246,7 +247,7 @@ def test_several_samples_of_one_person_are_joined_with_their_words(greedy: Qwen3
     assert made.transcript == "second first"
 
 
-@pytest.mark.parametrize("words", [None, "", "<|im_end|>"])
+@pytest.mark.parametrize("words", [None, "", "<|im_end|>", "…"])
 def test_without_words_there_is_no_reference(engine: Qwen3Engine, words: str | None) -> None:
     assert cast_clone(engine, clip("ana", words=words)).codes is None
 
@@ -275,7 +276,7 @@ def test_a_timbre_is_spoken_by_the_custom_model(engine: Qwen3Engine) -> None:
 
     take = audio(*engine.synthesize([say(profile, "Good morning.", seed=1)]))
 
-    assert unpack(profile.data) == Timbre(model="custom_voice", name="ryan")
+    assert unpack(profile.data) == Timbre(model=engine._models[Kind.CUSTOM].name, name="ryan")
     assert take.duration_s > 0
 
 
@@ -329,6 +330,85 @@ def test_a_batch_of_mixed_prompts_and_languages_is_its_singles(greedy: Qwen3Engi
     for take, item in zip(together, batch, strict=True):
         alone = audio(*greedy.synthesize([item]))
         np.testing.assert_allclose(take.samples, alone.samples, atol=1e-5)
+
+
+def test_a_batch_of_timbres_with_and_without_instructions_is_its_singles(tiny_qwen3: Path) -> None:
+    engine = Qwen3Engine(choices(tiny_qwen3, "custom", greedy=True))
+    engine.load()
+    ryan, serena = (cast(engine, named(SourceKind.TIMBRE, name)) for name in ("ryan", "serena"))
+    whispers = Voice(id="w", language="en", prompt="Whisper it.")
+    batch = [say(ryan, "Good morning."), say(serena, "Até logo!", "pt-BR"), say(ryan, "Yes.", voice=whispers)]
+    lines = [engine._order(item)[1].line for item in batch]
+    model = engine._models[Kind.CUSTOM]
+
+    together = model.speak(lines, frames=40)
+
+    for take, line in zip(together, lines, strict=True):
+        (alone,) = model.speak([line], frames=40)
+        assert len(alone)
+        np.testing.assert_allclose(take, alone, atol=1e-4)
+
+
+def spoilt(profile: VoiceProfile, **changes: Any) -> VoiceProfile:
+    """The profile of a clone with a reference, with something in it changed."""
+    made = unpack(profile.data)
+    assert isinstance(made, Clone)
+    assert made.codes is not None
+    return replace(profile, data=pack(replace(made, **changes)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"codes": np.ones((19, 8), np.int16)}, "codes are 8 a frame"),
+        ({"codes": np.full((19, 16), 64, np.int16)}, "64 to 64"),
+        ({"codes": np.full((19, 16), -1, np.int16)}, "-1 to -1"),
+        ({"transcript": ""}, "damaged"),
+        ({"embedding": np.ones(24, np.float32)}, r"has \(24,\)"),
+        ({"embedding": np.full(32, np.inf, np.float32)}, "damaged"),
+    ],
+    ids=["narrow", "high", "negative", "mute", "short", "infinite"],
+)
+def test_a_profile_that_would_fail_in_the_model_is_refused_and_costs_its_neighbours_nothing(
+    greedy: Qwen3Engine, changes: dict[str, Any], says: str
+) -> None:
+    good = cast(greedy, clip("eva", words="nineteen letters ok"))
+
+    first, refused, third = greedy.synthesize(
+        [say(good, "Yes."), say(spoilt(good, **changes), "Yes."), say(good, "Yes.")]
+    )
+
+    assert isinstance(refused, BadVoice)
+    assert re.search(says, str(refused))
+    assert audio(first).duration_s == audio(third).duration_s
+
+
+def test_a_timbre_that_the_model_lacks_costs_its_neighbours_nothing(engine: Qwen3Engine) -> None:
+    ryan = cast(engine, named(SourceKind.TIMBRE, "ryan"))
+    bob = replace(ryan, data=pack(Timbre(model=engine._models[Kind.CUSTOM].name, name="bob")))
+
+    refused, spoken = engine.synthesize([say(bob, "Hi."), say(ryan, "Hi.", seed=1)])
+
+    assert isinstance(refused, BadVoice)
+    assert audio(spoken).duration_s > 0
+
+
+@pytest.mark.parametrize("expected_s", [float("nan"), float("inf")])
+def test_a_length_that_is_no_number_costs_its_neighbours_nothing(greedy: Qwen3Engine, expected_s: float) -> None:
+    ana = cast(greedy, clip("ana"))
+
+    failed, spoken = greedy.synthesize([say(ana, "Hi.", expected_s=expected_s), say(ana, "Hi.")])
+
+    assert isinstance(failed, EngineFailed)
+    assert audio(spoken).duration_s == pytest.approx(0.24)
+
+
+def test_half_a_character_is_left_out_and_the_rest_is_said(greedy: Qwen3Engine) -> None:
+    ana = cast(greedy, clip("ana"))
+
+    halved, whole = greedy.synthesize([say(ana, "Good \ud83d morning."), say(ana, "Good morning.")])
+
+    np.testing.assert_allclose(audio(halved).samples, audio(whole).samples, atol=1e-5)
 
 
 def test_clones_timbres_and_refusals_share_a_batch_in_order(engine: Qwen3Engine) -> None:
@@ -389,6 +469,17 @@ def test_nobody_pays_for_a_comparison_that_nobody_asked_for(greedy: Qwen3Engine)
     assert own_similarity(greedy, ana, long) is None
     assert own_similarity(greedy, ana, long, must_resemble=True) is not None
     assert own_similarity(greedy, ana, "Hi.", must_resemble=True) is None  # too short to tell
+
+
+def test_a_comparison_that_fails_costs_nobody_a_take(greedy: Qwen3Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    ana, long = cast(greedy, clip("ana")), "Good morning to all of you."
+
+    def broken(_audio: PcmAudio) -> Any:
+        raise ValueError("no window")
+
+    monkeypatch.setattr(greedy._models[Kind.BASE], "embedding", broken)
+
+    assert own_similarity(greedy, ana, long, must_resemble=True) is None
 
 
 # -- caps --------------------------------------------------------------------------------------------------------
@@ -477,15 +568,20 @@ def test_a_sample_without_audio_is_refused(engine: Qwen3Engine) -> None:
 # -- profiles that do not fit --------------------------------------------------------------------------------------
 
 
-def test_an_embedding_of_another_size_asks_for_a_new_casting(tmp_path: Path, engine: Qwen3Engine) -> None:
-    small = tiny.build(tmp_path / "base", "base", size="0b6")  # of the same name as the engine's own
-    other = Qwen3Engine(Qwen3Choices(checkpoints=Checkpoints(base=str(small)), placement=CPU))
+@pytest.mark.parametrize("changes", [{"seed": 1}, {"size": "0b6"}], ids=["same shape", "other size"])
+def test_another_checkpoint_in_a_folder_of_the_same_name_is_another_model(
+    tmp_path: Path, engine: Qwen3Engine, changes: dict[str, Any]
+) -> None:
+    elsewhere = tiny.build(tmp_path / "base", "base", **changes)
+    other = Qwen3Engine(Qwen3Choices(checkpoints=Checkpoints(base=str(elsewhere)), placement=CPU))
     other.load()
 
     refused = error(engine.synthesize([say(cast(other, clip("ana")), "Hi.")]))
 
     assert isinstance(refused, BadVoice)
-    assert "cast it again" in str(refused)
+    assert "cast the voice again" in str(refused)
+    assert other.info.model.startswith("base@")
+    assert other.info.model not in engine.info.model
 
 
 def test_a_profile_of_another_model_asks_for_a_new_casting(tiny_qwen3: Path, tmp_path: Path) -> None:
@@ -498,7 +594,7 @@ def test_a_profile_of_another_model_asks_for_a_new_casting(tiny_qwen3: Path, tmp
     refused = error(engine.synthesize([say(cast(other, clip("ana")), "Hi.")]))
 
     assert isinstance(refused, BadVoice)
-    assert "made with fine-tuned, this is base: cast the voice again" in str(refused)
+    assert re.search(r"made with fine-tuned@\w{8}, this is base@\w{8}: cast the voice again", str(refused))
 
 
 def test_a_profile_of_another_engine_is_refused(engine: Qwen3Engine) -> None:
@@ -526,7 +622,7 @@ def test_a_batch_has_one_seed_and_it_is_recorded(engine: Qwen3Engine) -> None:
         engine.synthesize([say(profile, "Yes.", seed=5), say(profile, "No.", seed=6)])
 
     (batch,) = [entry for entry in logs if entry["event"] == "qwen3.batch"]
-    assert (batch["batch"], batch["model"]) == (2, "base")
+    assert (batch["batch"], batch["model"]) == (2, engine._models[Kind.BASE].name)
     assert batch["seed"] not in (5, 6)
 
 
@@ -559,14 +655,14 @@ def fits(engine: Qwen3Engine, monkeypatch: pytest.MonkeyPatch, most: int) -> lis
     return sizes
 
 
-def test_a_batch_without_memory_is_spoken_in_halves(engine: Qwen3Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_without_memory_is_spoken_in_smaller_ones(engine: Qwen3Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     profile = cast(engine, clip("ana"))
     sizes = fits(engine, monkeypatch, 2)
     texts = ["ab", "abc", "abcd", "abcde", "abcdef"]
 
     takes = [audio(result) for result in engine.synthesize([say(profile, text) for text in texts])]
 
-    assert sizes == [5, 2, 3, 1, 2]
+    assert sizes == [5, 2, 2, 1]
     assert [take.duration_s for take in takes] == pytest.approx([0.16, 0.24, 0.32, 0.40, 0.48])
 
 
@@ -740,7 +836,7 @@ def test_a_model_of_the_wrong_kind_is_refused(tiny_qwen3: Path) -> None:
 
 
 def test_a_folder_that_is_no_checkpoint_is_refused_with_the_setting(tmp_path: Path) -> None:
-    with pytest.raises(EngineUnavailable, match="QWEN3_BASE_MODEL has to be a hub id or folder"):
+    with pytest.raises(EngineUnavailable, match=r"QWEN3_BASE_MODEL has to be a hub id or folder.*no config\.json"):
         Qwen3Engine(Qwen3Choices(checkpoints=Checkpoints(base=str(tmp_path)), placement=CPU)).load()
 
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -64,3 +67,50 @@ def test_safetensors_of_somebody_else_ask_for_a_new_casting() -> None:
 
     with pytest.raises(BadVoice, match="cast the voice again"):
         unpack(save({"embedding": np.zeros(3, np.float32)}))
+
+
+def packed(about: object, **tensors: np.ndarray) -> bytes:
+    """A profile by hand: its metadata, and its tensors over an embedding and two frames of codes."""
+    from safetensors.numpy import save
+
+    whole = {"embedding": np.ones(32, np.float32), "codes": np.ones((2, 16), np.int16)} | tensors
+    return save(whole, metadata={"recado": json.dumps(about)})
+
+
+ABOUT = {"format": 1, "model": "tiny", "transcript": "Sete horas."}
+
+
+def test_a_profile_by_hand_is_read() -> None:
+    assert isinstance(unpack(packed(ABOUT)), Clone)
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        None, [1], "text", 7, {},
+        ABOUT | {"format": 2}, ABOUT | {"format": None},
+        ABOUT | {"model": None}, ABOUT | {"model": 5},
+        ABOUT | {"transcript": None}, ABOUT | {"transcript": ""}, ABOUT | {"transcript": " … "},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_metadata_that_makes_no_voice_asks_for_a_new_casting(about: Any) -> None:
+    with pytest.raises(BadVoice, match="cast the voice again"):
+        unpack(packed(about))
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"embedding": np.ones((1, 32), np.float32)},
+        {"embedding": np.ones(32, np.float64)},
+        {"embedding": np.full(32, np.nan, np.float32)},
+        {"codes": np.ones(16, np.int16)},
+        {"codes": np.ones((2, 16), np.int64)},
+        {"codes": np.ones((0, 16), np.int16)},
+    ],
+    ids=["flat", "double", "nan", "one frame", "wide numbers", "no frame"],
+)
+def test_tensors_of_another_form_ask_for_a_new_casting(tensors: dict[str, np.ndarray]) -> None:
+    with pytest.raises(BadVoice, match="cast the voice again"):
+        unpack(packed(ABOUT, **tensors))

@@ -44,7 +44,11 @@ def test_no_order_of_pieces_leaves_a_special_token(pieces: list[str]) -> None:
     assert not any(token in clean for token in SPECIAL)
 
 
-@pytest.mark.parametrize("text", ["", "   ", "...", "<|im_end|>", "<tts_pad> !"])
+def test_half_a_character_is_taken_out_because_no_tokenizer_takes_it() -> None:
+    assert without_special("oi \ud83d tudo", SPECIAL) == "oi tudo"
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\ud83d", "...", "<|im_end|>", "<tts_pad> !"])
 def test_text_without_a_word_is_refused(text: str) -> None:
     with pytest.raises(BadText):
         speakable(text, SPECIAL)

@@ -5,7 +5,8 @@ import pytest
 
 from tests.speech import speech
 from tts.contract import PcmAudio, PreparedSource, SourceKind, VoiceSource
-from tts.voices.reference import LEAST_S, cut_to, join_reference, shares_s
+from tts.errors import BadAudio, BadVoice
+from tts.voices.reference import LEAST_S, cut_to, join_reference, shares_s, usable
 from tts.voices.speech import speech_spans
 
 RATE_HZ = 24_000
@@ -95,3 +96,50 @@ def test_a_reference_has_the_rate_that_was_asked_for() -> None:
     assert joined is not None
     assert joined.audio.sample_rate_hz == 22_050
     assert joined.audio.duration_s == pytest.approx(4.5, abs=0.001)
+
+
+# -- what an engine can use ----------------------------------------------------------------------------------------
+
+
+def recorded(samples: np.ndarray | None) -> PreparedSource:
+    audio = None if samples is None else PcmAudio(samples=samples, sample_rate_hz=RATE_HZ)
+    return replace(source(1), audio=audio)
+
+
+def taken(samples: np.ndarray | None) -> np.ndarray:
+    return usable(recorded(samples), engine="XTTS", shortest_s=0.33).samples
+
+
+MONO = np.linspace(-0.5, 0.5, RATE_HZ, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [MONO, MONO[None], MONO[:, None], np.stack([MONO - 0.1, MONO + 0.1]), np.stack([MONO, MONO, MONO], axis=1)],
+    ids=["mono", "(1, n)", "(n, 1)", "(2, n)", "(n, 3)"],
+)
+def test_channels_are_mixed_down_whichever_side_they_are(samples: np.ndarray) -> None:
+    np.testing.assert_allclose(taken(samples), MONO, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("samples", "says"),
+    [
+        (MONO[:2400], r"0\.10 s long; XTTS needs 0\.33 s"),
+        (np.stack([MONO, MONO])[:, :2400], r"0\.10 s long"),
+        (np.zeros(0, np.float32), r"0\.00 s long"),
+        (np.zeros((0, 2), np.float32), r"0\.00 s long"),
+        (np.full(RATE_HZ, np.nan, np.float32), "no numbers"),
+        (np.full((RATE_HZ, 2), np.inf, np.float32), "no numbers"),
+        (np.zeros((2, 2, RATE_HZ), np.float32), "3 dimensions"),
+    ],
+    ids=["short", "short stereo", "empty", "empty stereo", "nan", "infinite", "cube"],
+)
+def test_what_is_no_sound_or_too_little_is_refused_with_the_reason(samples: np.ndarray, says: str) -> None:
+    with pytest.raises(BadAudio, match=says):
+        taken(samples)
+
+
+def test_a_recording_that_is_not_there_is_the_voices_fault() -> None:
+    with pytest.raises(BadVoice, match="missing"):
+        taken(None)
