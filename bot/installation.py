@@ -69,7 +69,7 @@ async def open_installation(settings: Settings, *, role: Role, wait_s: float = 6
     except BaseException:
         await redis.aclose()
         raise
-    samples = Samples(redis, blobs)
+    samples = Samples(redis, blobs, cipher=cipher)
     designs = Designs(redis, samples)
     return Installation(
         redis=redis,

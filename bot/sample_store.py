@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -15,17 +15,29 @@ import structlog
 from redis.asyncio import Redis
 
 from bot.voice import BadVoiceFile, dump_sample, parse_sample
+from tts.blobs import Cipher, opened
 from tts.contract import BlobStore
-from tts.errors import BadVoice
+from tts.errors import BadVoice, BlobLocked
 from tts.voices.samples import StoredSample
 
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resealed:
+    """How much lies under the first key now, and how many records or recordings no key at hand opened."""
+
+    records: int
+    recordings: int
+    locked: int
+
+
 class Samples:
     """What is known of every recording, over one Redis hash, and the recordings themselves in `blobs`.
 
-    It is the `tts.casting.Material` of an installation. `fresh_s` is how long a read may come from memory.
+    It is the `tts.casting.Material` of an installation. `fresh_s` is how long a read may come from memory. With a
+    cipher the records are sealed: they say who speaks and what. Whatever reads one raises BlobLocked where no key at
+    hand opens it.
     """
 
     def __init__(
@@ -33,6 +45,7 @@ class Samples:
         redis: Redis,
         blobs: BlobStore,
         *,
+        cipher: Cipher | None = None,
         prefix: str = "{recado}",
         fresh_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
@@ -40,6 +53,7 @@ class Samples:
     ) -> None:
         self._redis = redis
         self._blobs = blobs
+        self._cipher = cipher
         self._records = f"{prefix}:samples"
         self._fresh_s = fresh_s
         self._clock = clock
@@ -53,7 +67,7 @@ class Samples:
         if now_s - read_at_s < self._fresh_s:
             return known
         stored = await cast("Awaitable[Any]", self._redis.hget(self._records, sample_id))
-        found = _maybe_sample(sample_id, stored)
+        found = self._maybe(sample_id, stored)
         self._cached[sample_id] = (found, now_s)
         return found
 
@@ -64,7 +78,7 @@ class Samples:
     async def list(self) -> tuple[StoredSample, ...]:
         """Every record, oldest first."""
         stored = await cast("Awaitable[dict[bytes, Any]]", self._redis.hgetall(self._records))
-        found = [_maybe_sample(name.decode(), text) for name, text in stored.items()]
+        found = [self._maybe(name.decode(), text) for name, text in stored.items()]
         known = [sample for sample in found if sample is not None]
         return tuple(sorted(known, key=lambda sample: (sample.added_at, sample.id)))
 
@@ -87,11 +101,11 @@ class Samples:
         """
 
         async def changed(pipe: Any) -> StoredSample | None:
-            stored = _maybe_sample(sample_id, await pipe.hget(self._records, sample_id))
+            stored = self._maybe(sample_id, await pipe.hget(self._records, sample_id))
             wanted = change(stored)
             pipe.multi()
             if wanted is not None and wanted != stored:
-                pipe.hset(self._records, sample_id, _readable(wanted))
+                pipe.hset(self._records, sample_id, self._sealed(wanted))
             return stored if wanted is None else wanted
 
         try:
@@ -115,13 +129,14 @@ class Samples:
         """Erase a recording, and its record unless the consent was withdrawn; whether there was something.
 
         The record of a withdrawn consent stays without the words of the recording: it is the proof of the withdrawal,
-        and what keeps an old copy from being taken in again.
+        and what keeps an old copy from being taken in again. BlobLocked means that the recording went, but not a
+        record that nobody can read.
         """
         await self._blobs.delete(sample_id)  # first: what fails behind it can be done again
 
         async def gone(pipe: Any) -> bool:
             stored = await pipe.hget(self._records, sample_id)
-            sample = _maybe_sample(sample_id, stored)
+            sample = self._maybe(sample_id, stored)
             kept = sample is not None and sample.consent is not None and sample.consent.withdrawn_at is not None
             pipe.multi()
             if sample is None or not kept:
@@ -131,13 +146,64 @@ class Samples:
                 pipe.hset(
                     self._records,
                     sample_id,
-                    _readable(replace(sample, transcript="", report=None, erased_at=self._now())),
+                    self._sealed(replace(sample, transcript="", report=None, erased_at=self._now())),
                 )
             return sample.erased_at is None
 
         result = await self._redis.transaction(cast("Any", gone), self._records, value_from_callable=True)
         self._cached.pop(sample_id, None)
         return bool(result)
+
+    async def reseal(self) -> Resealed:
+        """Seal every record and recording with the first key, whatever key or none they were stored with.
+
+        What no key opens, or is gone, stays as it is and is counted.
+        """
+        names = [name.decode() for name in await cast("Awaitable[list[bytes]]", self._redis.hkeys(self._records))]
+        recordings = left = 0
+        for name in names:
+            try:
+                if await self._reseal_record(name) and await self._reseal_recording(name):
+                    recordings += 1
+            except BlobLocked:
+                left += 1
+        return Resealed(records=len(names) - left, recordings=recordings, locked=left)
+
+    async def _reseal_record(self, sample_id: str) -> bool:
+        async def sealed(pipe: Any) -> bool:
+            stored = await pipe.hget(self._records, sample_id)
+            plain = None if stored is None else opened(stored, self._cipher)
+            pipe.multi()
+            if plain is not None and self._cipher is not None:
+                pipe.hset(self._records, sample_id, self._cipher.seal(plain))
+            return plain is not None
+
+        return bool(await self._redis.transaction(cast("Any", sealed), self._records, value_from_callable=True))
+
+    async def _reseal_recording(self, sample_id: str) -> bool:
+        try:
+            await self._blobs.put(await self._blobs.get(sample_id))
+        except KeyError:
+            return False
+        sample = await self.update(sample_id, lambda stored: stored)
+        if sample is None or sample.erased_at is not None:  # erased meanwhile: putting it brought it back
+            await self._blobs.delete(sample_id)
+            return False
+        return True
+
+    def _sealed(self, sample: StoredSample) -> bytes:
+        text = _readable(sample)
+        return self._cipher.seal(text) if self._cipher else text
+
+    def _maybe(self, sample_id: str, stored: bytes | None) -> StoredSample | None:
+        """The record; None where there is none or it is nonsense. Raises BlobLocked."""
+        if stored is None:
+            return None
+        try:
+            return parse_sample(opened(stored, self._cipher))
+        except BadVoiceFile as error:
+            log.error("sample_unreadable", sample=sample_id[:12], fields=[path for path, _ in error.problems])
+            return None
 
 
 def _readable(sample: StoredSample) -> bytes:
@@ -148,13 +214,3 @@ def _readable(sample: StoredSample) -> bytes:
     except BadVoiceFile as error:
         raise BadVoice(f"The record of the recording {sample.id[:12]} was not stored: {error}.") from error
     return text
-
-
-def _maybe_sample(sample_id: str, stored: Any) -> StoredSample | None:
-    if stored is None:
-        return None
-    try:
-        return parse_sample(stored)
-    except BadVoiceFile as error:
-        log.error("sample_unreadable", sample=sample_id[:12], fields=[path for path, _ in error.problems])
-        return None

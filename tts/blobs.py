@@ -22,6 +22,7 @@ from tts.errors import BlobLocked
 _BLOB_ID = re.compile(r"[0-9a-f]{64}")
 _TEMPORARY = ".part-"
 _SEALED = b"gAAAA"  # how every Fernet token begins: version and the high bytes of a time
+_LOCKED = "stored under another key: SAMPLES_KEY has to list the key it was stored with"
 
 
 class Cipher(Protocol):
@@ -54,8 +55,18 @@ def content_of(blob_id: str, stored: bytes, cipher: Cipher | None) -> bytes:
     if data is not None and blob_id_of(data) == blob_id:
         return data
     if stored.startswith(_SEALED):
-        raise BlobLocked("stored under another key: SAMPLES_KEY has to list the key it was stored with")
+        raise BlobLocked(_LOCKED)
     raise KeyError(blob_id)
+
+
+def opened(stored: bytes, cipher: Cipher | None) -> bytes:
+    """What was sealed, or what was stored in the clear, as it is. Raises BlobLocked when no key opens it."""
+    if not stored.startswith(_SEALED):
+        return stored
+    data = cipher.unseal(stored) if cipher else None
+    if data is None:
+        raise BlobLocked(_LOCKED)
+    return data
 
 
 class FolderBlobStore:

@@ -20,7 +20,7 @@ import structlog
 
 from tts.audio.decode import decode_ours
 from tts.contract import EngineInfo, PcmAudio, PreparedSource, SourceKind, Transcriber, Voice, VoiceProfile, VoiceSource
-from tts.errors import BadVoice, NoConsent, TtsError
+from tts.errors import BadVoice, BlobLocked, NoConsent, TtsError
 from tts.voices.consent import consent_refusal
 from tts.voices.design import DesignedClip
 from tts.voices.designed import stored_clip
@@ -41,7 +41,7 @@ class Material(Protocol):
     """The recordings that voices are made of."""
 
     async def find(self, sample_id: str) -> StoredSample | None:
-        """What is known of a recording; None when it is not here. Never older than a second."""
+        """What is known of a recording; None when it is not here. Never older than a second. Raises BlobLocked."""
         ...
 
     async def audio(self, sample_id: str) -> bytes:
@@ -235,7 +235,10 @@ class Casting:
     async def _refusal(self, sources: Iterable[VoiceSource]) -> str:
         for source in sources:
             if source.kind in RECORDED and source.weight > 0:
-                sample = await self._material.find(source.ref)
+                try:
+                    sample = await self._material.find(source.ref)
+                except BlobLocked as error:
+                    return f"sample {source.ref[:12]}: {error}"
                 if sample is None:
                     return f"sample {source.ref[:12]} is not here, nor anybody's consent to it"
                 # The record decides what it is: calling a person's recording "designed" frees nobody from asking.
