@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.persona import Persona
 from bot.persona_store import Personas
 from bot.voice_store import Profiles, Voices, recordings_of
 from tts.contract import Voice
@@ -48,7 +49,7 @@ class Uses:
 
     async def personas_of(self, voice_id: str) -> tuple[str, ...]:
         """The personas that speak with a stored voice, by either of its names."""
-        return tuple(one.id for one in await self._personas.list() if _stored_id(one.voice_id) == voice_id)
+        return tuple(one.id for one in await self._personas.list() if stored_voice_id(one) == voice_id)
 
     async def forget_profiles(self, uses: tuple[Use, ...]) -> None:
         """Forget what engines made of these users' voices."""
@@ -57,9 +58,10 @@ class Uses:
                 await self._profiles.purge(use.voice.id)
 
 
-def _stored_id(voice_id: str) -> str:
+def stored_voice_id(persona: Persona) -> str:
+    """The id of the stored voice that a persona names, by either of its names; empty where it names none."""
     try:
-        named = read_voice_id(voice_id, timbres=())
+        named = read_voice_id(persona.voice_id, timbres=())
     except BadVoice:
         return ""
     return named.voice_id if isinstance(named, StoredId) else ""

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import click
 
+from bot.commandline.processes import read_tts_settings
 from bot.commandline.store_access import with_store
 from bot.commandline.table import columns, pairs
 from bot.installation import Installation
 from bot.persona import BadPersona, Persona, dump_persona, parse_persona, shipped_personas
+from bot.voice_names import known_names
+from bot.voice_uses import stored_voice_id
 
 _FILES = click.argument(
     "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -63,6 +66,9 @@ def check(files: tuple[Path, ...]) -> None:
     """Check persona FILEs and list every problem; stores nothing and needs no store."""
     for path, one in zip(files, _parsed(files), strict=True):
         click.echo(f"{path}: {one.id} ({one.name}, {one.language}) is a valid persona")
+        stored = stored_voice_id(one)
+        if stored:
+            click.echo(f"  it speaks with the stored voice {stored}; `import` checks that there is one", err=True)
 
 
 @persona.command("import")
@@ -72,6 +78,7 @@ def import_files(files: tuple[Path, ...]) -> None:
     parsed = _parsed(files)
 
     async def store(installation: Installation) -> list[tuple[Persona | None, Persona]]:
+        await _check_voices(files, parsed, installation)
         return [(await installation.personas.get(one.id), await installation.personas.put(one)) for one in parsed]
 
     for before, after in with_store(store):
@@ -128,16 +135,38 @@ def _unknown(persona_id: str, known: Sequence[Persona]) -> click.ClickException:
 
 
 def _parsed(files: Sequence[Path]) -> list[Persona]:
-    """Every file's persona; ends with all problems of all files if there is one."""
+    """Every file's persona, whose names are known here; ends with all problems of all files if there is one."""
+    names = known_names(read_tts_settings())
     parsed, problems = [], []
     for path in files:
         try:
-            parsed.append(parse_persona(path.read_bytes()))
+            one = parse_persona(path.read_bytes())
+            found = names.persona_problems(one)
         except BadPersona as error:
-            problems += [f"{path}: {field}: {problem}" for field, problem in error.problems]
+            found = error.problems
+        else:
+            parsed.append(one)
+        problems += [f"{path}: {field}: {problem}" for field, problem in found]
     if problems:
-        raise click.ClickException("not a valid persona\n" + "\n".join(f"  {problem}" for problem in problems))
+        raise _invalid(problems)
     return parsed
+
+
+def _invalid(problems: Sequence[str]) -> click.ClickException:
+    return click.ClickException("not a valid persona\n" + "\n".join(f"  {problem}" for problem in problems))
+
+
+async def _check_voices(files: Sequence[Path], personas: Sequence[Persona], installation: Installation) -> None:
+    """End with every persona whose stored voice is not there: it could only answer in text."""
+    voices = {voice.id for voice in await installation.voices.list()}
+    missing = [
+        f"{path}: voice: no voice {stored_voice_id(one)!r} is stored; stored: {', '.join(sorted(voices)) or 'none'} "
+        "(`recado voice create` or `recado voice import` adds one)"
+        for path, one in zip(files, personas, strict=True)
+        if stored_voice_id(one) and stored_voice_id(one) not in voices
+    ]
+    if missing:
+        raise _invalid(missing)
 
 
 def _difference(before: Persona | None, after: Persona) -> str:
@@ -168,13 +197,17 @@ def _facts(one: Persona) -> list[tuple[str, str]]:
         ("keywords", ", ".join(one.keywords)),
         ("greeting", one.greeting),
         ("disclosure", one.disclosure),
-        (
-            "voice",
-            f"stored voice {one.voice_id} (`recado voice show {one.voice_id}`)" if one.voice_id else voice.prompt,
-        ),
+        ("voice", _voice_words(one)),
         *((name, ", ".join(f"{part.kind.value} {part.ref} × {part.weight:g}" for part in mix)) for name, mix in mixed),
         ("engines", ", ".join(voice.engines)),
         ("script", f"{len(one.intents)} intents, {sum(len(intent.replies) for intent in one.intents)} replies"),
         ("lexicon", f"{len(one.lexicon)} words" if one.lexicon else ""),
         ("version", str(one.version) if one.voice_id else f"{one.version} (voice {voice.version})"),
     ]
+
+
+def _voice_words(one: Persona) -> str:
+    stored = stored_voice_id(one)
+    if stored:
+        return f"stored voice {one.voice_id} (`recado voice show {stored}`)"
+    return f"timbre {one.voice_id}" if one.voice_id else one.voice.prompt

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from bot.commandline.persona import persona
@@ -137,3 +138,50 @@ def test_an_address_that_is_none_is_refused_with_the_right_form(monkeypatch: pyt
     result = CliRunner().invoke(persona, ["list"])
     assert result.exit_code == 1
     assert "redis://" in result.output
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"voice": "qwen3-nobody"}, "voice: unknown timbre 'qwen3-nobody'; valid: qwen3-aiden"),
+        ({"voice": {"engines": ["nope"]}}, "voice.engines: unknown engine nope; valid: bark"),
+        ({"voice": {"sources": [{"kind": "timbre", "ref": "nobody"}]}}, "voice.sources: unknown timbre 'nobody'"),
+        ({"voice": {"stand_in": [{"kind": "style", "ref": "nope"}]}}, "voice.stand_in: unknown style 'nope'"),
+        ({"language": "xx"}, "language: no engine speaks 'xx'"),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "import"])
+def test_a_name_that_nothing_here_knows_is_refused_with_the_valid_ones(
+    recado: Recado, tmp_path: Path, command: str, change: dict[str, object], words: str
+) -> None:
+    document = yaml.safe_load(dump_persona(NINA)) | change
+
+    result = recado(persona, command, written(tmp_path, yaml.safe_dump(document, allow_unicode=True)))
+
+    assert result.exit_code == 1
+    assert words in result.output
+    assert "No persona is stored yet" in recado(persona, "list").output
+
+
+def test_who_only_writes_may_use_a_language_that_no_engine_speaks(recado: Recado, tmp_path: Path) -> None:
+    document = yaml.safe_load(dump_persona(NINA)) | {"language": "sv", "reply_mode": "text"}
+
+    assert recado(persona, "import", written(tmp_path, yaml.safe_dump(document))).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["ana", "qwen3-clone-ana"])
+def test_a_persona_whose_voice_is_not_stored_is_not_imported(recado: Recado, tmp_path: Path, name: str) -> None:
+    file = written(tmp_path, dump_persona(replace(NINA, voice_id=name)))
+
+    result = recado(persona, "import", file)
+
+    assert result.exit_code == 1
+    assert "no voice 'ana' is stored; stored: none" in result.output
+    assert "No persona is stored yet" in recado(persona, "list").output
+    assert "`import` checks" in recado(persona, "check", file).output
+
+
+def test_a_timbre_needs_no_stored_voice(recado: Recado, tmp_path: Path) -> None:
+    recado(persona, "import", written(tmp_path, dump_persona(replace(NINA, voice_id="qwen3-ryan"))))
+
+    assert "timbre qwen3-ryan" in recado(persona, "show", "nina").output
