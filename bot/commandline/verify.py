@@ -13,7 +13,7 @@ from bot.commandline.store_access import open_store
 from bot.commandline.table import pairs
 from bot.provenance import Records, installation_keys, local_records
 from bot.settings import Settings
-from tts.audio.decode import decode
+from tts.audio.decode import decode, sniff_container
 from tts.errors import TtsError
 from tts.provenance import FoundRecord, Match, SignedRecord, dump_signed, find_record
 from tts.watermark import MARKED_FROM, PerthWatermark, watermark_installed
@@ -41,6 +41,8 @@ def verify(file: Path, *, as_json: bool) -> None:
     if not searched_store:
         click.echo("The store does not answer: only the records of this machine's commands were searched.", err=True)
     if found is None:
+        if sniff_container(data) is None:
+            raise click.ClickException(f"{file} is not audio: voice notes are OGG, WAV, MP3 or FLAC files.")
         click.echo(f"{file}: no record of it; we cannot say that we made it.")
         _tell_watermark(data)
         raise SystemExit(1)

@@ -27,3 +27,8 @@ def test_long_values_go_on_below_themselves() -> None:
         "     three",
         "     four",
     ]
+
+
+def test_what_others_wrote_cannot_break_a_table() -> None:
+    assert plain(list(columns(("ID", "NAME"), [("a\nb", "\x1b[2JAna")]))) == ["ID   NAME", "a b   [2JAna"]
+    assert plain(list(pairs([("name", "\x1b[2JAna\tB")]))) == ["name   [2JAna B"]

@@ -101,3 +101,13 @@ def test_a_note_made_by_a_command_is_known_without_a_store(workplace: Path, file
 
     assert result.exit_code == 0
     assert "only the records of this machine's commands" in result.output
+
+
+@pytest.mark.parametrize("data", [b"", b"plain words"])
+def test_what_is_no_audio_is_called_that(recado: Recado, workplace: Path, data: bytes) -> None:
+    (workplace / "words.txt").write_bytes(data)
+
+    result = recado(verify, "words.txt")
+
+    assert result.exit_code == 1
+    assert "is not audio" in result.output
