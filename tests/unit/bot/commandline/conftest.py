@@ -10,6 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bot.commandline.env_example import fields
+from tests.speech import speech, wav
+from tests.voice_house import House
+from tts.engines import ENGINES, EngineEntry
+from tts.engines.fake import FakeCastingEngine
+from tts.settings import EngineName
 
 Recado = Callable[..., Result]
 
@@ -34,3 +39,14 @@ def recado(workplace: Path, store_url: str, monkeypatch: pytest.MonkeyPatch) -> 
         return CliRunner().invoke(command, arguments, input=answer)
 
     return run
+
+
+@pytest.fixture
+def house(recado: Recado, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A store, a large fake engine in the place of qwen3, and a recording of Ana."""
+    engine = FakeCastingEngine(name="qwen3")
+    monkeypatch.setitem(ENGINES, EngineName.QWEN3, EngineEntry(make=lambda _settings: engine, device="fake"))
+    monkeypatch.setenv("TTS_ENGINES", "qwen3")
+    file = tmp_path / "ana.wav"
+    file.write_bytes(wav(speech()))
+    return House(recado=recado, engine=engine, folder=tmp_path, file=str(file))

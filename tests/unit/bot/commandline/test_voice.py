@@ -1,77 +1,19 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from bot.commandline.persona import persona
 from bot.commandline.say import say
-from bot.commandline.voice import voice
-from bot.installation import Installation, opened_installation
 from bot.persona import dump_persona, shipped_personas
-from bot.settings import Settings
-from tests.speech import speech, wav
-from tts.audio.decode import decode
-from tts.casting import ProfileKey
-from tts.contract import PcmAudio, SourceKind, VoiceProfile
-from tts.engines import ENGINES, EngineEntry
-from tts.engines.fake import FakeCastingEngine
-from tts.settings import EngineName
+from tests.speech import speech
+from tests.voice_house import House
+from tts.contract import PcmAudio, SourceKind
 
-Recado = Callable[..., Result]
 NINA = shipped_personas()[0]
-CONSENT = ("--speaker", "Ana", "--consent-by", "Ana", "--statement", "My voice may speak for the shop.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """A store, a large fake engine in the place of qwen3, and a recording of Ana."""
-
-    recado: Recado
-    engine: FakeCastingEngine
-    folder: Path
-    file: str
-
-    def run(self, *arguments: str, answer: str | None = None) -> Result:
-        result: Result = self.recado(voice, *arguments, answer=answer)
-        return result
-
-    def create(self, *options: str) -> Result:
-        return self.run("create", "ana", "--language", "pt-BR", "--prompt", "voz quente", *options)
-
-    def add(self, *options: str, file: str = "", answer: str | None = None) -> Result:
-        words = ("--transcript", "o seu pedido já saiu de casa")
-        return self.run("samples", "add", "ana", file or self.file, *CONSENT, *words, *options, answer=answer)
-
-    def added(self, *options: str) -> str:
-        """The beginning of the id of the sample that was added."""
-        result = self.add(*options)
-        assert result.exit_code == 0, result.output
-        return result.stdout.partition(":")[0]
-
-    def stored(self, work: Callable[[Installation], Awaitable[object]]) -> object:
-        """What `work` finds in the installation."""
-
-        async def look() -> object:
-            async with opened_installation(Settings()) as installation:
-                return await work(installation)
-
-        return asyncio.run(look())
-
-
-@pytest.fixture
-def house(recado: Recado, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
-    engine = FakeCastingEngine(name="qwen3")
-    monkeypatch.setitem(ENGINES, EngineName.QWEN3, EngineEntry(make=lambda _settings: engine, device="fake"))
-    monkeypatch.setenv("TTS_ENGINES", "qwen3")
-    file = tmp_path / "ana.wav"
-    file.write_bytes(wav(speech()))
-    return House(recado=recado, engine=engine, folder=tmp_path, file=str(file))
 
 
 # -- prompts ------------------------------------------------------------------------------------------------------
@@ -157,69 +99,7 @@ def test_a_bad_option_is_refused(house: House, option: str, value: str) -> None:
     assert "No voice is stored yet" in house.run("list").output
 
 
-# -- samples ------------------------------------------------------------------------------------------------------
-
-
-def test_a_sample_comes_into_the_mix_with_its_consent(house: House) -> None:
-    house.create("--no-design")
-
-    sample = house.added("--expires", "2030-12-31")
-
-    listed = house.run("samples", "list", "ana").output
-    assert sample in listed
-    assert "given" in listed
-    assert "Ana" in listed
-    assert f"{sample} 100 %" in house.run("list").output
-
-
-def test_what_was_measured_is_shown(house: House) -> None:
-    house.create("--no-design")
-
-    output = house.add().stderr
-    assert "24000 Hz, 1 channels" in output
-    assert "s of" in output
-
-
-def test_a_sample_that_is_refused_is_stored_nowhere(house: House) -> None:
-    house.create("--no-design")
-    short = house.folder / "short.wav"
-    short.write_bytes(wav(replace(speech(), samples=speech().samples[:36_000])))
-
-    result = house.add(file=str(short))
-
-    assert result.exit_code == 1
-    assert "3.0 s or more" in result.output
-    assert "No sample yet" in house.run("samples", "list").output
-    assert not list((house.folder / ".recado").rglob("samples/*"))
-
-
-@pytest.mark.parametrize("option", ["--speaker", "--statement", "--consent-by"])
-def test_a_sample_without_a_whole_consent_is_not_taken(house: House, option: str) -> None:
-    house.create("--no-design")
-
-    assert house.add(option, " ").exit_code == 1
-    assert "No sample yet" in house.run("samples", "list").output
-
-
-def test_a_consent_that_is_over_is_none(house: House) -> None:
-    house.create("--no-design")
-
-    assert "expired" in house.add("--expires", "2020-01-01").output
-
-
-def narrow(house: House) -> str:
-    file = house.folder / "narrow.wav"
-    file.write_bytes(wav(speech(rate_hz=8_000)))
-    return str(file)
-
-
-def test_telephone_quality_is_taken_only_after_a_yes(house: House) -> None:
-    house.create("--no-design")
-
-    assert house.add(file=narrow(house), answer="n\n").exit_code == 1
-    assert "No sample yet" in house.run("samples", "list").output
-    assert house.add(file=narrow(house), answer="y\n").exit_code == 0
-    assert "narrowband" in house.run("samples", "list").output
+# -- the mix --------------------------------------------------------------------------------------------------------
 
 
 def test_the_mix_is_set_by_ids_and_names(house: House) -> None:
@@ -263,83 +143,151 @@ def test_a_mix_that_cannot_be_is_refused_and_changes_nothing(
     assert "2 (2 kept)" in house.run("show", "ana").output
 
 
-def test_a_removed_sample_is_erased(house: House) -> None:
+# -- settings, versions, deletion ---------------------------------------------------------------------------------
+
+
+def test_a_mix_that_would_lose_its_last_weight_is_refused_and_the_voice_stays(house: House) -> None:
     house.create()
     sample = house.added()
+    house.run("mix", "ana", f"{sample}=1")
 
-    assert "erased" in house.run("samples", "remove", "ana", sample, "--yes").output
-    assert sample not in house.run("samples", "list").output
+    result = house.run("samples", "remove", "ana", sample, "--yes")
 
-
-def test_a_sample_that_another_voice_uses_is_kept(house: House) -> None:
-    house.create("--no-design")
-    sample = house.added()
-    house.run("create", "bia", "--language", "pt-BR", "--no-design")
-    house.run("mix", "bia", f"{sample}=1")
-
-    assert "used by bia" in house.run("samples", "remove", "ana", sample, "--yes").output
-    assert house.run("say", "bia", "Olá", "-o", str(house.folder / "note.ogg")).exit_code == 0
-
-
-# -- withdrawing --------------------------------------------------------------------------------------------------
-
-
-def test_a_withdrawn_consent_silences_the_voice_and_forgets_its_profiles(house: House) -> None:
-    house.create("--no-design")
-    sample = house.added()
-    key = ProfileKey(voice_id="ana", voice_version=2, engine="qwen3", model="m", fingerprint="f")
-    made = VoiceProfile(voice_id="ana", voice_version=2, engine="qwen3", model="m", data=b"x")
-    house.stored(lambda it: it.profiles.put(key, made))
-
-    assert "not spoken any more" in house.run("samples", "withdraw", sample, "--yes").output
-
-    assert house.stored(lambda it: it.profiles.get(key)) is None
-    result = house.run("say", "ana", "Olá", "-o", str(house.folder / "note.ogg"))
     assert result.exit_code == 1
-    assert "the consent was withdrawn" in result.output
-    assert house.engine.batches == []
+    assert "recado voice mix ana designed=1" in result.output
+    assert f"{sample}  100 %" in house.run("show", "ana").output
 
 
-def test_a_designed_clip_has_no_consent_to_withdraw(house: House) -> None:
+def test_a_name_that_is_too_long_is_refused_and_the_voice_stays(house: House) -> None:
+    house.create("--no-design", "--engine", "espeak")
+
+    assert house.run("mix", "ana", f"style:{'x' * 300}=1").exit_code == 1
+    assert "version    1" in house.run("show", "ana").output
+
+
+def test_what_is_set_changes_and_the_rest_stays(house: House) -> None:
+    house.create("--seed", "5", "--speed", "1.1")
+
+    result = house.run("set", "ana", "--prompt", "voz calma", "--no-seed", "--must-resemble")
+
+    assert "ana: version 3" in result.output
+    assert "recado voice design ana" in result.output
+    shown = house.run("show", "ana").output
+    assert "voz calma" in shown
+    assert "speed      1.1" in shown
+    assert "seed" not in shown
+    assert "rather text" in shown
+
+
+def test_nothing_to_set_is_an_error_and_a_contradiction_too(house: House) -> None:
+    house.create("--no-design")
+
+    assert "Nothing to change" in house.run("set", "ana").output
+    assert "contradicts" in house.run("set", "ana", "--seed", "1", "--no-seed").output
+
+
+def test_a_voice_goes_back_to_a_version_and_its_clip_is_still_there(house: House) -> None:
     house.create()
     clip = house.run("samples", "list").output.splitlines()[1].split()[0]
+    house.engine.designs_as = [speech(3)]
+    house.run("design", "ana")
 
-    assert "nobody's" in house.run("samples", "withdraw", clip, "--yes").output
+    assert "version 4, as version 2 was" in house.run("restore", "ana", "2").output
+    assert f"{clip}  100 %" in house.run("show", "ana").output
+    assert house.run("say", "ana", "Olá", "-o", str(house.folder / "note.ogg")).exit_code == 0
+    assert [line.split()[0] for line in house.run("history", "ana").output.splitlines()] == [
+        "VERSION", "4", "3", "2", "1",
+    ]  # fmt: skip
 
 
-# -- carried elsewhere --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["ana.zip", "ana"])
-def test_an_exported_voice_is_imported_with_its_recordings_and_consents(house: House, name: str) -> None:
+def test_a_version_whose_recording_was_erased_cannot_come_back(house: House) -> None:
     house.create()
     sample = house.added()
-    place = str(house.folder / name)
-    assert house.run("export", "ana", "-o", place).exit_code == 0
-    assert house.run("delete", "ana", "--yes").stdout == "ana deleted, 2 recordings erased\n"
-    assert "No sample yet" in house.run("samples", "list").output
+    house.run("samples", "remove", "ana", sample, "--yes")
 
-    assert "ana: version 4, 2 recordings" in house.run("import", place, "--trust-designed").output
-
-    assert sample in house.run("samples", "list", "ana").output
-    assert house.run("say", "ana", "Olá", "-o", str(house.folder / "note.wav")).exit_code == 0
-    assert decode((house.folder / "note.wav").read_bytes()).audio.duration_s > 0.3
+    assert "a recording was erased" in house.run("history", "ana").output
+    assert "was erased" in house.run("restore", "ana", "3").output
+    assert "Kept: 4, 3, 2, 1." in house.run("restore", "ana", "9").output
 
 
-def test_an_import_does_not_bring_a_withdrawn_consent_back(house: House) -> None:
+def test_deletion_says_who_speaks_with_the_voice(house: House) -> None:
+    house.create("--no-design")
+    file = house.folder / "nina.yaml"
+    file.write_text(dump_persona(replace(NINA, voice_id="qwen3-clone-ana")), encoding="utf-8")
+    house.recado(persona, "import", str(file))
+
+    assert "With it speaks: nina" in house.run("delete", "ana", answer="n\n").output
+    assert "ana" in house.run("list").output
+
+
+def test_deletion_takes_the_clips_of_earlier_versions_along(house: House) -> None:
+    house.create()
+    house.engine.designs_as = [speech(3)]
+    house.run("design", "ana")
+
+    assert house.run("delete", "ana", "--yes").output == "ana deleted, 2 recordings erased\n"
+
+
+def test_a_voice_that_cannot_be_read_is_shown_as_that_and_can_be_deleted_or_restored(house: House) -> None:
     house.create("--no-design")
     sample = house.added()
-    place = str(house.folder / "ana.zip")
-    house.run("export", "ana", "-o", place)
+    broken = f"id: ana\nlanguage: pt-BR\nsources: [{{kind: sample, ref: {sample}, weight: -1}}]\n"
+    house.stored(lambda it: it.redis.hset("{recado}:voices", "ana", broken))
+    house.stored(lambda it: it.redis.incr("{recado}:voices:changes"))
+
+    assert "cannot be read" in house.run("list").output
+    assert "recado voice restore ana" in house.run("show", "ana").output
+    assert house.run("restore", "ana", "2").exit_code == 0
+    assert f"{sample}  100 %" in house.run("show", "ana").output
+
+    house.stored(lambda it: it.redis.hset("{recado}:voices", "ana", broken))
+    house.stored(lambda it: it.redis.incr("{recado}:voices:changes"))
+    assert house.run("delete", "ana", "--yes").output.endswith("ana deleted, 1 recordings erased\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--engine", "nope"), "valid: bark, espeak, kokoro"),
+        (("--timbre", "nobody"), "valid: aiden, dylan"),
+        (("--stand-in", "nope=1"), "valid: jf_alpha"),
+        (("--language", "xx"), "de, en, es"),
+        (("--language", "Portuguese"), "write it as pt-BR"),
+    ],
+)
+def test_a_name_that_nothing_here_knows_is_refused_with_the_valid_ones(
+    house: House, options: tuple[str, ...], words: str
+) -> None:
+    assert words in house.create(*options).output
+    assert "No voice is stored yet" in house.run("list").output
+    house.run("create", "bia", "--language", "pt-BR", "--no-design")
+    if "--timbre" not in options:
+        assert words in house.run("set", "bia", *options).output
+
+
+@pytest.mark.parametrize(("voice_id", "words"), [("qwen3-clone-ana", "choose another"), ("Ana!", "lower-case letters")])
+def test_an_id_that_no_persona_could_name_is_refused_in_one_sentence(house: House, voice_id: str, words: str) -> None:
+    output = house.run("create", voice_id, "--language", "pt-BR").output
+
+    assert words in output
+    assert "^[a-z" not in output
+
+
+def test_a_note_is_not_spoken_for_a_folder_that_is_not_there(house: House) -> None:
+    house.create()
+
+    result = house.run("say", "ana", "Olá", "-o", "/nonexistent/x.ogg")
+
+    assert "no folder that can be written to" in result.output
+    assert house.engine.casts == []
+
+
+def test_a_refusal_to_speak_gives_each_reason_once(house: House) -> None:
+    house.create("--no-design")
+    sample = house.added()
     house.run("samples", "withdraw", sample, "--yes")
 
-    house.run("import", place, "--overwrite")
-
-    assert "withdrawn" in house.run("samples", "list").output
-
-
-def test_a_folder_that_holds_no_voice_is_refused(house: House) -> None:
-    assert "holds no voice.yaml" in house.run("import", str(house.folder)).output
+    assert house.run("say", "ana", "Olá", "-o", "note.ogg").output.count("the consent was withdrawn") == 1
 
 
 def test_an_unknown_voice_is_refused_with_those_that_are_known(house: House) -> None:
@@ -362,14 +310,3 @@ def test_a_persona_that_names_a_voice_says_which(house: House) -> None:
     assert "nina" in house.run("show", "ana").output
     result = CliRunner().invoke(say, ["Olá", "--persona", str(file)])
     assert "recado voice say ana" in result.output
-
-
-@pytest.mark.speech
-def test_a_sample_without_words_is_written_down(house: House) -> None:
-    house.create("--no-design")
-
-    result = house.run("samples", "add", "ana", house.file, *CONSENT)
-
-    assert result.exit_code == 0, result.output
-    (sample,) = house.stored(lambda it: it.samples.list())
-    assert "pedido" in sample.transcript
