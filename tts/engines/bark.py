@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 
 from tts.audio.pcm import fade_edges, join, resample, trim_edges
 from tts.contract import EngineInfo, PcmAudio, SourceKind, Utterance, Voice
-from tts.engines.torch_device import free_device_memory, translated
+from tts.engines.torch_device import chosen_device, free_device_memory, load_failure, translated
 from tts.errors import BadText, BadVoice, EngineFailed, EngineUnavailable, TtsError
 from tts.languages import match_language
 from tts.text.halves import halves
 from tts.text.sentences import CLAUSE_PAUSE_MS, has_word
 from tts.voices.mix import normalised, usable_sources
+
+_log = structlog.get_logger()
 
 LANGUAGES = ("de", "en", "es", "fr", "hi", "it", "ja", "ko", "pl", "pt", "ru", "tr", "zh")
 PRESETS = tuple(f"v2/{language}_speaker_{number}" for language in LANGUAGES for number in range(10))
@@ -32,6 +35,7 @@ LONGEST_S = 12.0  # the models were trained on 14 s at most
 _NAME = "bark"
 _LONGEST_TOKENS = 256
 _INSTALL = "install recado with the extra `bark`"
+_NO_ROOM = "take another device (BARK_DEVICE) or name fewer models"
 _ORDERS = re.compile(r"[\[\]♪]")  # Bark takes [laughs] and ♪ for orders
 
 
@@ -78,29 +82,26 @@ class BarkEngine:
         if self._loaded is not None:
             return
         try:
-            import torch  # noqa: PLC0415 - heavy libraries load on first use
+            import torch  # noqa: F401, PLC0415 - heavy libraries load on first use
             import transformers  # noqa: PLC0415
         except ImportError as error:
             raise EngineUnavailable(f"Bark needs packages that are not here ({error.name}): {_INSTALL}") from error
         folder = self._folder()
+        name, device = self.info.model, chosen_device(self._device, setting="BARK_DEVICE")
         try:
             processor: Any = transformers.BarkProcessor
             processor = processor.from_pretrained(str(folder))
             model: Any = transformers.BarkModel.from_pretrained(str(folder))
             names = [name for name in processor.available_voice_presets if _is_here(processor, name, folder)]
             presets = {name: processor._load_voice_preset(name) for name in names}  # noqa: SLF001 - a turn must not read files
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
-            raise EngineUnavailable(
-                f"Bark could not load {self.info.model!r} ({type(error).__name__}): BARK_MODEL has to be a folder of "
-                "one checkpoint in transformers' format, as suno/bark-small is"
-            ) from error
+            loaded = _Loaded(model=model.to(device), processor=processor, presets=presets)
+            if presets:
+                _infer(loaded, "a", next(iter(presets)), longest_s=0.5)
+        except Exception as error:
+            cure = "BARK_MODEL has to be a folder of one checkpoint in transformers' format, as suno/bark-small is"
+            raise load_failure(error, model=name, device=device, room=_NO_ROOM, cure=cure) from error
         if not presets:
-            raise EngineUnavailable(
-                f"{self.info.model!r} has no speaker presets, and without one each take is a stranger's"
-            )
-        model.to(self._device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        loaded = _Loaded(model=model, processor=processor, presets=presets)
-        _infer(loaded, "a", next(iter(presets)), longest_s=0.5)
+            raise EngineUnavailable(f"{name!r} has no speaker presets, and without one each take is a stranger's")
         self._loaded = loaded
 
     def synthesize(self, batch: Sequence[Utterance]) -> list[PcmAudio | TtsError]:
@@ -116,28 +117,33 @@ class BarkEngine:
             free_device_memory()
 
     def _one(self, loaded: _Loaded, utterance: Utterance) -> PcmAudio | TtsError:
-        import torch  # noqa: PLC0415 - loaded since `load`
-
         try:
-            if match_language(utterance.language, LANGUAGES) is None:
-                raise BadVoice(f"Bark does not speak {utterance.language!r}; valid: {', '.join(LANGUAGES)}")
-            preset = self._preset(utterance.voice)
-            text = " ".join(_ORDERS.sub(" ", utterance.text).split())
-            if not has_word(text):
-                raise BadText("the text holds nothing Bark can say")
-            pace_s = utterance.expected_s / len(text)
-            parts = _pieces(loaded, text, pace_s)
-            # The seed is the whole process's: another model must not hear of it.
-            with torch.random.fork_rng(enabled=utterance.seed is not None):
-                if utterance.seed is not None:
-                    torch.manual_seed(utterance.seed)
-                takes = [
-                    _infer(loaded, part, preset, longest_s=1.0 + pace_s * len(part) * self._cap_ratio) for part in parts
-                ]
+            return self._spoken(loaded, utterance)
         except TtsError as error:
             return error
-        except RuntimeError as error:  # torch's own errors derive from it
+        except Exception as error:  # noqa: BLE001 - the boundary to foreign model code: logged, and a value from here on
+            _log.exception("bark.failed", voice=utterance.voice.id)
             return translated(error, "Bark")
+
+    def _spoken(self, loaded: _Loaded, utterance: Utterance) -> PcmAudio:
+        import torch  # noqa: PLC0415 - loaded since `load`
+
+        if match_language(utterance.language, LANGUAGES) is None:
+            raise BadVoice(f"Bark does not speak {utterance.language!r}; valid: {', '.join(LANGUAGES)}")
+        preset = self._preset(utterance.voice)
+        text = " ".join(_ORDERS.sub(" ", utterance.text).split())
+        if not has_word(text):
+            raise BadText("the text holds nothing Bark can say")
+        pace_s = utterance.expected_s / len(text)
+        parts = _pieces(loaded, text, pace_s)
+        # The seed is the whole process's: another model must not hear of it.
+        devices = [loaded.model.device] if loaded.model.device.type == "cuda" else []
+        with torch.random.fork_rng(devices, enabled=utterance.seed is not None):
+            if utterance.seed is not None:
+                torch.manual_seed(utterance.seed)
+            takes = [
+                _infer(loaded, part, preset, longest_s=1.0 + pace_s * len(part) * self._cap_ratio) for part in parts
+            ]
         if len(takes) == 1:
             return takes[0]
         return join([fade_edges(trim_edges(take)) for take in takes], [CLAUSE_PAUSE_MS] * len(takes))

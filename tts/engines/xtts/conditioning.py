@@ -62,20 +62,30 @@ def packed(conditioning: Conditioning) -> bytes:
     return save({_LATENT: conditioning.latent, _EMBEDDING: conditioning.embedding})
 
 
-def unpacked(profile: VoiceProfile | None, *, model: str) -> Conditioning:
-    """What `packed` kept. Raises BadVoice without one, or for one damaged or of another model."""
+def unpacked(profile: VoiceProfile | None, *, name: str, model: Xtts) -> Conditioning:
+    """What `packed` kept, for `model`, which is called `name`.
+
+    Raises BadVoice without one, or for one damaged or of another model.
+    """
     from safetensors import SafetensorError  # noqa: PLC0415 - comes with the extra
     from safetensors.numpy import load  # noqa: PLC0415
 
     if profile is None:
         raise BadVoice("the voice has not been cast for XTTS")
-    if (profile.engine, profile.model) != (NAME, model):
-        raise BadVoice(f"the profile was made by {profile.engine} {profile.model}, not by {model}")
+    if (profile.engine, profile.model) != (NAME, name):
+        raise BadVoice(f"the profile was made by {profile.engine} {profile.model}, not by {name}")
     try:
         tensors = load(profile.data)
-        return Conditioning(latent=tensors[_LATENT], embedding=tensors[_EMBEDDING])
-    except (SafetensorError, KeyError) as error:
+        latent, embedding = tensors[_LATENT], tensors[_EMBEDDING]
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise BadVoice("the profile is damaged: cast the voice again") from error
+    for tensor, shape in (
+        (latent, (1, latent.shape[1] if latent.ndim > 1 else 0, model.args.gpt_n_model_channels)),
+        (embedding, (1, model.args.d_vector_dim, 1)),
+    ):
+        if tensor.dtype != np.float32 or tensor.shape != shape or not tensor.size or not np.isfinite(tensor).all():
+            raise BadVoice("the profile is damaged: cast the voice again")
+    return Conditioning(latent=latent, embedding=embedding)
 
 
 def _samples(audio: PcmAudio) -> torch.Tensor:

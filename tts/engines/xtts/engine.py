@@ -8,8 +8,8 @@ model `(1, 32, channels)` and an L2-normed speaker embedding `(1, 512, 1)` of th
 from __future__ import annotations
 
 import math
-import pickle
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ import structlog
 
 from tts.audio.pcm import fade_edges, join, trim_edges
 from tts.contract import EngineInfo, PcmAudio, PreparedSource, SourceKind, Utterance, Voice, VoiceProfile
-from tts.engines.torch_device import free_device_memory, translated
+from tts.engines.checkpoint_mark import model_name
+from tts.engines.torch_device import chosen_device, free_device_memory, load_failure, translated
 from tts.engines.torchaudio_on_cpu import allow_torchaudio
 from tts.engines.xtts.conditioning import (
     NAME,
@@ -30,12 +31,13 @@ from tts.engines.xtts.conditioning import (
     speaker_of,
     unpacked,
 )
-from tts.engines.xtts.text import pieces, plain, readable_languages
-from tts.errors import BadAudio, BadText, BadVoice, EngineFailed, EngineUnavailable, TtsError
+from tts.engines.xtts.text import pieces, plain, readable_languages, spelled
+from tts.errors import BadText, BadVoice, DeviceLost, EngineFailed, EngineUnavailable, TtsError
 from tts.languages import match_language
 from tts.text.sentences import CLAUSE_PAUSE_MS, has_word
 from tts.voices.likeness import SHORTEST_HEARD_S, compared
 from tts.voices.mix import blend, blend_embeddings, normalised
+from tts.voices.reference import usable
 
 if TYPE_CHECKING:
     from TTS.tts.models.xtts import Xtts
@@ -50,6 +52,7 @@ SHORTEST_REFERENCE_S = 0.33
 _TOKENS_PER_S = 22_050 / 1024
 _FILES = ("config.json", "model.pth", "vocab.json", "speakers_xtts.pth")
 _INSTALL = "install recado with the extra `xtts`"
+_NO_ROOM = "take another device (XTTS_DEVICE) or name fewer models"
 
 
 class XttsEngine:
@@ -75,6 +78,7 @@ class XttsEngine:
         self._device = device
         self._listens = listens
         self._cap_ratio = cap_ratio
+        self._name = ""
         self._model: Xtts | None = None
         self._speakers: Mapping[str, Conditioning] = {}
 
@@ -84,7 +88,7 @@ class XttsEngine:
         kinds = {SourceKind.SAMPLE, SourceKind.DESIGNED}
         return EngineInfo(
             name=NAME,
-            model=Path(self._source).name if Path(self._source).is_dir() else self._source,
+            model=self._name or model_name(self._source),
             licence=f"{CPML}: non-commercial, model and outputs",
             languages=readable_languages(),
             sample_rate_hz=SAMPLE_RATE_HZ,
@@ -100,27 +104,23 @@ class XttsEngine:
         folder = self._folder()
         try:
             allow_torchaudio()
-            import torch  # noqa: PLC0415 - heavy libraries load on first use
-            from TTS.tts.configs.xtts_config import XttsConfig  # noqa: PLC0415
+            from TTS.tts.configs.xtts_config import XttsConfig  # noqa: PLC0415 - heavy libraries load on first use
             from TTS.tts.models.xtts import Xtts  # noqa: PLC0415
         except ImportError as error:
             raise EngineUnavailable(f"XTTS needs packages that are not here ({error.name}): {_INSTALL}") from error
+        name, device = model_name(self._source), chosen_device(self._device, setting="XTTS_DEVICE")
         try:
             config = XttsConfig()
             config.load_json(str(folder / "config.json"))
             model = Xtts(config)
             model.load_checkpoint(config, checkpoint_dir=folder, eval=True)
-            model.to(self._device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        except (OSError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
-            raise EngineUnavailable(
-                f"XTTS could not load {self.info.model!r} ({type(error).__name__}): XTTS_MODEL has to be a folder with "
-                f"{', '.join(_FILES[:3])} of one XTTS v2 checkpoint"
-            ) from error
-        hiss = np.random.default_rng(0).normal(0, 0.1, REFERENCE_RATE_HZ).astype(np.float32)
-        warm = listen(model, PcmAudio(samples=hiss, sample_rate_hz=REFERENCE_RATE_HZ))
-        self._infer(model, "a", "en", warm, speed=1.0, longest_s=0.5)
-        self._speakers = own_speakers(model)
-        self._model = model
+            model.to(device)
+            self._warm(model)
+            speakers = own_speakers(model)
+        except Exception as error:
+            cure = f"XTTS_MODEL has to be a folder with {', '.join(_FILES[:3])} of one XTTS v2 checkpoint"
+            raise load_failure(error, model=name, device=device, room=_NO_ROOM, cure=cure) from error
+        self._name, self._model, self._speakers = name, model, speakers
 
     def cast(self, voice: Voice, sources: Sequence[PreparedSource]) -> VoiceProfile:
         """The weighted mix of all sources: latents as they are, embeddings brought back to norm 1.
@@ -128,17 +128,21 @@ class XttsEngine:
         Raises BadVoice for a speaker the checkpoint lacks, BadAudio for a reference under 0.33 s.
         """
         model = self._loaded()
-        heavy = [source for source in sources if source.source.weight != 0]
+        heavy = [_mono(source) for source in sources if source.source.weight != 0]
         weights = [weight for _, weight in normalised([source.source for source in heavy])]
         try:
             parts = [self._conditioning(model, source) for source in heavy]
-        except RuntimeError as error:
+        except TtsError:
+            raise
+        except Exception as error:
             raise translated(error, "XTTS") from error
         embedding = blend_embeddings([(part.embedding, weight) for part, weight in zip(parts, weights, strict=True)])
         mixed = Conditioning(
             latent=blend([(part.latent, weight) for part, weight in zip(parts, weights, strict=True)]),
             embedding=embedding / np.linalg.norm(embedding),
         )
+        if not (np.isfinite(mixed.latent).all() and np.isfinite(mixed.embedding).all()):
+            raise EngineFailed("XTTS made values that are no numbers of this voice")
         facts = [("reference_s", sum(source.audio.duration_s for source in heavy if source.audio is not None))]
         facts += [
             (f"similarity:{source.source.ref}", float(np.vdot(part.embedding, mixed.embedding)))
@@ -161,6 +165,7 @@ class XttsEngine:
     def close(self) -> None:
         """Free the model and the device's memory."""
         self._model = None
+        self._name = ""
         self._speakers = {}
         free_device_memory()
 
@@ -170,46 +175,58 @@ class XttsEngine:
         return self._model
 
     def _one(self, model: Xtts, utterance: Utterance) -> PcmAudio | TtsError:
-        import torch  # noqa: PLC0415 - loaded since `load`
-
         try:
-            language = match_language(utterance.language, self.info.languages)
-            if language is None:
-                valid = ", ".join(sorted(self.info.languages))
-                raise BadVoice(f"XTTS does not speak {utterance.language!r}; valid: {valid}")
-            speed = utterance.voice.speed
-            if not SPEEDS[0] <= speed <= SPEEDS[1]:
-                raise BadVoice(f"speed {speed} is outside {SPEEDS[0]} to {SPEEDS[1]}")
-            conditioning = unpacked(utterance.profile, model=self.info.model)
-            parts = _readable(model, plain(utterance.text), language)
-            pace_s = utterance.expected_s * self._cap_ratio / sum(map(len, parts))
-            # The seed is the whole process's: another model must not hear of it.
-            devices = [model.device] if model.device.type == "cuda" else []
-            with torch.random.fork_rng(devices, enabled=utterance.seed is not None):
-                if utterance.seed is not None:
-                    torch.manual_seed(utterance.seed)
-                takes = [
-                    self._infer(model, part, language, conditioning, speed=speed, longest_s=1.0 + pace_s * len(part))
-                    for part in parts
-                ]
+            conditioning = unpacked(utterance.profile, name=self._name, model=model)
+            return self._heard(model, self._spoken(model, utterance, conditioning), utterance, conditioning)
         except TtsError as error:
             return error
-        except RuntimeError as error:  # torch's own errors derive from it
+        except Exception as error:  # noqa: BLE001 - the boundary to foreign model code: logged, and a value from here on
+            _log.exception("xtts.failed", voice=utterance.voice.id)
             return translated(error, "XTTS")
-        whole = takes[0]
-        if len(takes) > 1:
-            whole = join([fade_edges(trim_edges(take)) for take in takes], [CLAUSE_PAUSE_MS] * len(takes))
-        return self._heard(model, whole, utterance, conditioning)
+
+    def _spoken(self, model: Xtts, utterance: Utterance, conditioning: Conditioning) -> PcmAudio:
+        import torch  # noqa: PLC0415 - loaded since `load`
+
+        language = match_language(utterance.language, self.info.languages)
+        if language is None:
+            valid = ", ".join(sorted(self.info.languages))
+            raise BadVoice(f"XTTS does not speak {utterance.language!r}; valid: {valid}")
+        speed = utterance.voice.speed
+        if not SPEEDS[0] <= speed <= SPEEDS[1]:
+            raise BadVoice(f"speed {speed} is outside {SPEEDS[0]} to {SPEEDS[1]}")
+        parts = _readable(model, plain(utterance.text), language)
+        pace_s = utterance.expected_s * self._cap_ratio / sum(map(len, parts))
+        # The seed is the whole process's: another model must not hear of it.
+        devices = [model.device] if model.device.type == "cuda" else []
+        with torch.random.fork_rng(devices, enabled=utterance.seed is not None):
+            if utterance.seed is not None:
+                torch.manual_seed(utterance.seed)
+            takes = [
+                self._infer(model, part, language, conditioning, speed=speed, longest_s=1.0 + pace_s * len(part))
+                for part in parts
+            ]
+        if len(takes) == 1:
+            return takes[0]
+        return join([fade_edges(trim_edges(take)) for take in takes], [CLAUSE_PAUSE_MS] * len(takes))
 
     def _heard(self, model: Xtts, take: PcmAudio, utterance: Utterance, voice: Conditioning) -> PcmAudio:
-        """The take, with how alike it is to its profile where somebody wants to know."""
+        """The take, with how alike it is to its profile where somebody wants to know. Raises DeviceLost."""
         if not (self._listens or utterance.voice.must_resemble) or take.duration_s < SHORTEST_HEARD_S:
             return take
         try:
             return compared(take, speaker_of(model, take), voice.embedding)
-        except RuntimeError as error:
+        except Exception as error:
+            meaning = translated(error, "XTTS")
+            if isinstance(meaning, DeviceLost):
+                raise meaning from error
             _log.warning("xtts.take_not_compared", error=type(error).__name__)
             return take
+
+    def _warm(self, model: Xtts) -> None:
+        """Speak a syllable, so that the first take finds everything in place."""
+        hiss = np.random.default_rng(0).normal(0, 0.1, REFERENCE_RATE_HZ).astype(np.float32)
+        voice = listen(model, PcmAudio(samples=hiss, sample_rate_hz=REFERENCE_RATE_HZ))
+        self._infer(model, "a", "en", voice, speed=1.0, longest_s=0.5)
 
     @staticmethod
     def _infer(
@@ -250,11 +267,6 @@ class XttsEngine:
             raise BadVoice(f"XTTS makes no voice of a {source.kind}; it takes samples, designed clips and its speakers")
         if prepared.audio is None:
             raise BadVoice(f"the audio of {source.ref!r} is missing")
-        if prepared.audio.duration_s < SHORTEST_REFERENCE_S:
-            raise BadAudio(
-                f"the reference {source.ref!r} is {prepared.audio.duration_s:.2f} s long; XTTS needs "
-                f"{SHORTEST_REFERENCE_S} s"
-            )
         return listen(model, prepared.audio)
 
     def _folder(self) -> Path:
@@ -275,10 +287,21 @@ class XttsEngine:
             ) from error
 
 
+def _mono(prepared: PreparedSource) -> PreparedSource:
+    """The source, its audio as XTTS takes it where there is some. Raises BadAudio."""
+    if prepared.audio is None:
+        return prepared
+    return replace(prepared, audio=usable(prepared, engine="XTTS", shortest_s=SHORTEST_REFERENCE_S))
+
+
 def _readable(model: Xtts, text: str, language: str) -> list[str]:
     """The text in pieces that the tokenizer takes whole and the model was trained to read at once."""
     if not has_word(text):
         raise BadText("the text holds nothing XTTS can say")
+    try:
+        model.tokenizer.encode(text.lower(), lang=language)
+    except (NotImplementedError, OverflowError):  # a number that its speller does not know
+        text = spelled(text, language)
     letters: int = model.tokenizer.char_limits[language]
     tokens: int = model.args.gpt_max_text_tokens - 2
 

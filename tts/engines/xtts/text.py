@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 from tts.errors import BadText
 from tts.text.halves import halves
+from tts.text.numbers import beside_letters, can_spell, cardinal
 
 LANGUAGES = frozenset(
     {"ar", "cs", "de", "en", "es", "fr", "hi", "hu", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "zh"}
@@ -15,6 +16,8 @@ LANGUAGES = frozenset(
 _NEEDS = {"ja": "cutlet", "zh": "pypinyin"}  # coqui-tts romanises these with packages of its extras
 
 _SPECIAL = re.compile(r"[\[\]]")
+_NUMBER = re.compile(r"\d+")
+_INSIDE_NUMBER = re.compile(r"(?<=\d)[.,:/](?=\d)")
 
 
 def readable_languages() -> frozenset[str]:
@@ -23,8 +26,23 @@ def readable_languages() -> frozenset[str]:
 
 
 def plain(text: str) -> str:
-    """The text without square brackets: the tokenizer takes `[pt]` and `[stop]` for orders."""
-    return " ".join(_SPECIAL.sub(" ", text).split())
+    """The text without square brackets: the tokenizer takes `[pt]` and `[stop]` for orders.
+
+    Halves of a character (lone surrogates), which it does not take at all, go as well.
+    """
+    whole = text.encode("utf-8", errors="ignore").decode("utf-8")
+    return " ".join(_SPECIAL.sub(" ", whole).split())
+
+
+def spelled(text: str, language: str) -> str:
+    """The text with every number in words, part by part: 10:30 is read as ten thirty.
+
+    For what the tokenizer's own speller raises at: any number in Hindi, ordinals in Czech, very long ones elsewhere.
+    """
+    if not can_spell(language):
+        return text
+    parted = _INSIDE_NUMBER.sub(" ", text)
+    return _NUMBER.sub(lambda match: beside_letters(match, cardinal(int(match.group()), language)), parted)
 
 
 def pieces(text: str, *, fits: Callable[[str], bool]) -> list[str]:

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from unittest.mock import patch
 
@@ -133,6 +134,54 @@ def test_a_full_device_is_told_apart_from_a_failure(engine: BarkEngine) -> None:
 
     assert isinstance(fails(torch.OutOfMemoryError("full")), EngineOverloaded)
     assert type(fails(RuntimeError("shapes differ"))) is EngineFailed
+
+
+@pytest.mark.parametrize("error", [IndexError("x"), ValueError("x"), KeyError("x"), TypeError("x")])
+def test_whatever_the_model_raises_costs_its_neighbours_nothing(engine: BarkEngine, error: Exception) -> None:
+    infer = module._infer
+
+    def breaks(loaded: object, text: str, *rest: object, **options: object) -> PcmAudio:
+        if text == "Oi.":
+            raise error
+        return infer(loaded, text, *rest, **options)  # type: ignore[arg-type] # handed on as they came
+
+    with patch.object(module, "_infer", breaks):
+        first, failed, third = engine.synthesize([utterance(), utterance("Oi."), utterance()])
+
+    assert isinstance(first, PcmAudio)
+    assert isinstance(failed, EngineFailed)
+    assert failed.__cause__ is error
+    assert isinstance(third, PcmAudio)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", "[]"),
+        ("config.json", "{"),
+        ("generation_config.json", "[]"),
+        ("speaker_embeddings_path.json", "[]"),
+    ],
+)
+def test_a_damaged_file_names_the_cure(tiny_bark: Path, tmp_path: Path, file: str, content: str) -> None:
+    copy = Path(shutil.copytree(tiny_bark, tmp_path / "copy"))
+    (copy / file).write_text(content)
+
+    with pytest.raises(EngineUnavailable, match="BARK_MODEL has to be a folder"):
+        BarkEngine(model=str(copy), device="cpu").load()
+
+
+def test_a_device_that_is_not_here_is_blamed_on_its_own_setting(tiny_bark: Path) -> None:
+    with pytest.raises(EngineUnavailable, match="BARK_DEVICE 'cuda:99' cannot be used here"):
+        BarkEngine(model=str(tiny_bark), device="cuda:99").load()
+
+
+def test_a_full_device_is_blamed_on_no_checkpoint(tiny_bark: Path) -> None:
+    with (
+        patch.object(module, "_infer", side_effect=RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED")),
+        pytest.raises(EngineUnavailable, match=r"cpu has no room for tiny-bark.*BARK_DEVICE"),
+    ):
+        BarkEngine(model=str(tiny_bark), device="cpu").load()
 
 
 def test_a_folder_without_a_checkpoint_names_the_cure(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tts.engines.qwen3.profile import Clone, Timbre, pack, unpack
 from tts.errors import BadVoice
@@ -114,3 +116,16 @@ def test_metadata_that_makes_no_voice_asks_for_a_new_casting(about: Any) -> None
 def test_tensors_of_another_form_ask_for_a_new_casting(tensors: dict[str, np.ndarray]) -> None:
     with pytest.raises(BadVoice, match="cast the voice again"):
         unpack(packed(ABOUT, **tensors))
+
+
+WHOLE = packed(ABOUT)
+
+
+@given(st.integers(0, len(WHOLE) - 1), st.integers(0, 255))
+def test_a_byte_that_changed_on_the_way_gives_a_profile_or_a_refusal(place: int, value: int) -> None:
+    try:
+        made = unpack(WHOLE[:place] + bytes([value]) + WHOLE[place + 1 :])
+    except BadVoice:
+        return
+    assert isinstance(made, Clone)
+    assert np.isfinite(made.embedding).all()
