@@ -13,13 +13,13 @@ from tts.audio.pcm import resample
 from tts.contract import PcmAudio
 from tts.engines.remote.dialects import SAMPLE_RATE_HZ
 from tts.engines.remote.refusals import translate_item
+from tts.engines.remote.wav import read_wav
+from tts.engines.remote.whole import cut_short
 from tts.engines.remote.wire import BatchAnswer, BatchResult
-from tts.errors import BadAudio, EngineFailed, TtsError
+from tts.errors import AudioTooLong, BadAudio, EngineFailed, TtsError
 
 TAKE_LIMITS = DecodeLimits(max_bytes=12_000_000, max_duration_s=120.0)
 _PCM_TYPES = frozenset({"audio/pcm", "audio/x-pcm", "audio/raw"})
-_STREAMED = frozenset({0, 0xFFFFFFFF, 0x7FFFFFFF})  # sizes in WAV headers written before the end was known
-_WAV_HEADER = 12
 
 
 def audio_of(data: bytes, headers: Mapping[str, str], *, server: str) -> PcmAudio:
@@ -31,47 +31,71 @@ def audio_of(data: bytes, headers: Mapping[str, str], *, server: str) -> PcmAudi
     if media_type and not media_type.startswith(("audio/", "application/octet-stream", "application/ogg")):
         raise EngineFailed(f"{server} answered {_short(media_type)} in place of audio")
     if media_type in _PCM_TYPES:
+        if not _ends(headers):
+            raise EngineFailed(f"{server} did not say where its raw audio ends")
         return resample(_raw(data, _rate_hz(headers, parameters), server), SAMPLE_RATE_HZ)
-    if _cut_short(data):
-        raise EngineFailed(f"{server} sent only the beginning of its audio")
     try:
-        return resample(decode(data, limits=TAKE_LIMITS).audio, SAMPLE_RATE_HZ)
+        audio = _read(data)
     except BadAudio as error:
         raise EngineFailed(f"{server} sent no usable audio: {error}") from error
+    if cut_short(data, decoded=len(audio.samples)):
+        raise EngineFailed(f"{server} sent only the beginning of its audio")
+    return resample(audio, SAMPLE_RATE_HZ)
 
 
-def batch_of(data: bytes, size: int, *, server: str) -> list[PcmAudio | TtsError]:
-    """One result for each of `size` items, by their index; an item that is missing or broken is an error of its own."""
+def rows_of(data: bytes, size: int, *, server: str) -> list[BatchResult | TtsError]:
+    """What was answered of each of `size` texts, by their index; one that is left out or broken is an error of its own.
+
+    Raises EngineFailed for what is no answer of a batch at all.
+    """
     try:
-        rows: Sequence[object] = BatchAnswer.model_validate_json(data).results
+        results: Sequence[object] = BatchAnswer.model_validate_json(data).results
     except ValidationError as error:
         raise EngineFailed(f"{server}'s answer is not that of a batch") from error
-    results: list[PcmAudio | TtsError] = [EngineFailed(f"{server} left a text of a batch out") for _ in range(size)]
-    for row in rows:
+    rows: list[BatchResult | TtsError] = [EngineFailed(f"{server} left a text of a batch out") for _ in range(size)]
+    for result in results:
         try:
-            item = BatchResult.model_validate(row)
+            row = BatchResult.model_validate(result)
         except ValidationError:
             continue
-        if 0 <= item.index < size:
-            results[item.index] = _item(item, server)
-    return results
+        if 0 <= row.index < size:
+            rows[row.index] = row
+    return rows
 
 
-def _item(item: BatchResult, server: str) -> PcmAudio | TtsError:
-    if item.status != "success" or item.audio_data is None:
-        return translate_item(item.error, server=server)
+def row_audio(row: BatchResult | TtsError, *, server: str) -> PcmAudio | TtsError:
+    """The audio of one text of a batch, or what went wrong with it."""
+    if isinstance(row, TtsError):
+        return row
+    if row.status != "success" or row.audio_data is None:
+        return translate_item(row.error, server=server)
+    headers = {
+        "content-type": row.media_type,
+        "content-length": str(len(row.audio_data)),
+        "x-finish-reason": row.finish_reason or "",
+    }
     try:
-        headers = {"content-type": item.media_type, "x-finish-reason": item.finish_reason or ""}
-        return audio_of(item.audio_data, headers, server=server)
-    except EngineFailed as error:
+        return audio_of(row.audio_data, headers, server=server)
+    except TtsError as error:
         return error
+
+
+def _read(data: bytes) -> PcmAudio:
+    """At its own rate. Raises BadAudio."""
+    plain = read_wav(data)  # a decoder takes far longer to be started than this
+    if plain is None:
+        return decode(data, limits=TAKE_LIMITS).audio
+    if plain.duration_s > TAKE_LIMITS.max_duration_s:
+        raise AudioTooLong(f"the audio is longer than {TAKE_LIMITS.max_duration_s:g} s")
+    return plain
 
 
 def _raw(data: bytes, rate_hz: int, server: str) -> PcmAudio:
     """Headerless signed 16-bit little-endian mono."""
-    if not data or len(data) > TAKE_LIMITS.max_bytes or len(data) / 2 / rate_hz > TAKE_LIMITS.max_duration_s:
+    samples_max = TAKE_LIMITS.max_duration_s * rate_hz
+    if not data or len(data) % 2 or len(data) > min(TAKE_LIMITS.max_bytes, 2 * samples_max):
         raise EngineFailed(f"{server} sent {len(data)} bytes of raw audio")
-    samples = np.frombuffer(data, dtype="<i2", count=len(data) // 2).astype(np.float32) / 32768.0
+    samples = np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768.0
     return PcmAudio(samples=samples, sample_rate_hz=rate_hz)
 
 
@@ -81,12 +105,9 @@ def _rate_hz(headers: Mapping[str, str], parameters: str) -> int:
     return int(value) if value.isdecimal() and 8_000 <= int(value) <= 192_000 else SAMPLE_RATE_HZ
 
 
-def _cut_short(data: bytes) -> bool:
-    """Whether a WAV file says that it is longer than what came."""
-    if data[:4] != b"RIFF" or len(data) < _WAV_HEADER:
-        return False
-    said = int.from_bytes(data[4:8], "little")
-    return said not in _STREAMED and said < 0xFFFFFF00 and said + 8 > len(data) + 1
+def _ends(headers: Mapping[str, str]) -> bool:
+    """Whether the end of the body was told, so that a lost connection shows. Other formats tell by themselves."""
+    return "content-length" in headers or "chunked" in headers.get("transfer-encoding", "").lower()
 
 
 def _short(media_type: str) -> str:

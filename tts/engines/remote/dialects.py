@@ -105,12 +105,12 @@ def server_info(dialect: Dialect, model: str) -> EngineInfo:
             return info
 
 
-def refusal(dialect: Dialect, info: EngineInfo, voice: Voice, sources: Sequence[SourceBody], language: str) -> str:
+def refusal(dialect: Dialect, info: EngineInfo, sources: Sequence[SourceBody], language: str) -> str:
     """Why a server of this dialect cannot speak so; empty when it can."""
     if info.languages and match_language(language, info.languages) is None:
         return f"does not speak {language}; valid: {', '.join(sorted(info.languages))}"
     if not sources:
-        return "" if DIALECTS[dialect].blends and voice.prompt else "takes no voice that is a prompt alone"
+        return "takes no voice that is a prompt alone"
     if len(sources) > 1 and not DIALECTS[dialect].blends:
         return f"takes one source, and a blend of {len(sources)} exists only as an embedding"
     strange = sorted({source.kind for source in sources} - info.source_kinds)

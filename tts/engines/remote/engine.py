@@ -5,51 +5,54 @@ Must not know how a request looks (`dialects`), how it travels (`server`), or wh
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, TypeVar
 
 import httpx
 import structlog
 
-from tts.contract import EngineInfo, PcmAudio, PreparedSource, SourceKind, Utterance, Voice, VoiceProfile, VoiceSource
+from tts.contract import EngineInfo, PcmAudio, PreparedSource, Utterance, Voice, VoiceProfile
 from tts.engines.remote.choice import HealthPolicy
-from tts.engines.remote.dialects import DIALECTS, NAME, SAMPLE_RATE_HZ, Job, refusal, sharing_key
+from tts.engines.remote.dialects import NAME, SAMPLE_RATE_HZ, Job, refusal, sharing_key
+from tts.engines.remote.loop_thread import LoopThread
 from tts.engines.remote.pack import Pack, pack, pack_names, unpack
 from tts.engines.remote.pool import Pool
-from tts.engines.remote.refusals import KeyRefused
+from tts.engines.remote.refusals import KeyRefused, RequestRefused
 from tts.engines.remote.server import Patience, Server, make_client
-from tts.engines.remote.wire import ProfileBody, SourceBody
-from tts.errors import BadText, BadVoice, EngineFailed, EngineUnavailable, TtsError
+from tts.engines.remote.wire import ProfileBody
+from tts.errors import BadText, BadVoice, EngineUnavailable, TtsError
 from tts.languages import match_language
 from tts.speech_address import Dialect, SpeechAddress
 from tts.text import expected_duration_s
-from tts.voices.design import design_text
 from tts.voices.mix import usable_sources
 
 _log = structlog.get_logger()
+_Result = TypeVar("_Result")
+_Spoken = list[PcmAudio | TtsError]
 
 MAX_BATCH = 32
-_GRACE_S = 1.0  # a request's own deadline comes first; this only catches a server that drips its headers
 _UNPACKED = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Call:
-    """Jobs that go to one server together; `able` are all that could take them."""
+    """Jobs that go to one server together; `able` are all that could take them, `server` the one that expects them."""
 
-    server: str
     able: frozenset[str]
     jobs: tuple[Job, ...]
+    server: str | None = None
 
 
 class RemoteEngine:
     """An engine of servers. `keys` are one for each address, in order ("" for none); `model` is named to `openai` ones.
 
-    A server that is down while loading is no obstacle: it is asked again when its turn comes.
+    A server that is down while loading is no obstacle: it is asked again when its turn comes. Any number of threads may
+    call it at once, `load` and `close` apart: each waits for its own servers.
     """
 
     def __init__(
@@ -61,13 +64,13 @@ class RemoteEngine:
         patience: Patience | None = None,
         health: HealthPolicy | None = None,
         clock: Callable[[], float] = time.monotonic,
-        make_client: Callable[[], httpx.Client] = make_client,
+        make_client: Callable[[], httpx.AsyncClient] = make_client,
     ) -> None:
         self._patience = patience or Patience()
         self._clock = clock
         self._make_client = make_client
-        self._client: httpx.Client | None = None
-        self._threads: ThreadPoolExecutor | None = None
+        self._client: httpx.AsyncClient | None = None
+        self._loop: LoopThread | None = None
         self._unpack = lru_cache(maxsize=_UNPACKED)(unpack)
         servers = [
             Server(address, patience=self._patience, clock=clock, api_key=key, model=model)
@@ -97,11 +100,11 @@ class RemoteEngine:
         if self._client is not None:
             return
         self._client = self._make_client()
-        self._threads = ThreadPoolExecutor(max_workers=MAX_BATCH, thread_name_prefix="remote")
+        self._loop = LoopThread(NAME)
         servers = self._pool.servers
         for server in servers.values():
             server.use(self._client)
-        errors = dict(zip(servers, self._threads.map(self._pool.probe, servers), strict=True))
+        errors = dict(zip(servers, self._run(self._probed()), strict=True))
         for name, error in errors.items():
             if error is not None:
                 _log.warning("remote.not_reached", server=servers[name].name, reason=str(error))
@@ -114,22 +117,24 @@ class RemoteEngine:
         """Drop the connections; requests under way fail."""
         for server in self._pool.servers.values():
             server.use(None)
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
-        if self._client is not None:
-            self._client.close()
-        self._threads = self._client = None
+        if self._loop is not None and self._client is not None:
+            self._loop.close(self._client.aclose)
+        self._loop = self._client = None
         self._unpack.cache_clear()
 
     def cast(self, voice: Voice, sources: Sequence[PreparedSource]) -> VoiceProfile:
-        """The voice as it will be sent, with what a Recado server made of it. Raises BadVoice with every reason."""
-        if not sources and voice.prompt and not self._takes_prompts():
-            sources = [self._designed(voice)]
+        """The voice as it will be sent, with what a Recado server made of it, within `Patience.total_s`.
+
+        Raises BadVoice with every server's reason.
+        """
+        if not sources:
+            raise BadVoice("the voice has no sources: a clip has to be designed of its prompt first")
         packed = pack(sources)
-        able = self._able(voice, packed)
+        able = self._able(packed, voice.language)
         keepers = [name for name in able if self._pool.servers[name].dialect is Dialect.RECADO]
         if keepers and any(source.audio for source in packed.sources):
-            packed = packed.model_copy(update={"profile": self._profile(voice, packed, keepers)})
+            profile = self._run(self._profile(voice, packed, keepers, self._deadline_s()))
+            packed = packed.model_copy(update={"profile": profile})
         return VoiceProfile(
             voice_id=voice.id,
             voice_version=voice.version,
@@ -145,63 +150,103 @@ class RemoteEngine:
         if not able:
             raise EngineUnavailable("no server of QWEN3_API_URL designs voices: add a VoiceDesign model or a Recado")
         expected_s = expected_duration_s(text, language)
-        return self._pool.ask(
-            able,
-            lambda server: server.design(prompt, text=text, language=language, seed=seed, expected_s=expected_s),
+        deadline_s = self._deadline_s()
+        return self._run(
+            self._pool.ask(
+                able,
+                lambda server: server.design(
+                    prompt, text=text, language=language, seed=seed, expected_s=expected_s, deadline_s=deadline_s
+                ),
+                deadline_s=deadline_s,
+            )
         )
 
     def synthesize(self, batch: Sequence[Utterance]) -> list[PcmAudio | TtsError]:
         """One result per utterance in order, within `Patience.total_s` for all of them."""
-        if self._threads is None:
-            raise EngineUnavailable("the remote engine is not loaded")
-        deadline_s = self._clock() + self._patience.total_s
-        results: list[PcmAudio | TtsError] = [EngineFailed("no server answered in time") for _ in batch]
-        groups: dict[tuple[str, frozenset[str], object], list[Job]] = defaultdict(list)
+        deadline_s = self._deadline_s()
+        results: dict[int, PcmAudio | TtsError] = {}
+        jobs: list[tuple[Job, frozenset[str]]] = []
         for index, utterance in enumerate(batch):
             try:
                 job = Job(index=index, utterance=utterance, pack=self._packed(utterance))
-                able = self._able(utterance.voice, job.pack, utterance.language)
-                server = self._pool.reserve(able)
+                jobs.append((job, self._able(job.pack, utterance.language)))
             except TtsError as error:
                 results[index] = error
+        results |= self._run(self._spoken(jobs, deadline_s))
+        return [results[index] for index in range(len(batch))]
+
+    # -- on the loop's thread --------------------------------------------------------------------------------------
+
+    async def _probed(self) -> list[TtsError | None]:
+        deadline_s = self._deadline_s()
+        return await asyncio.gather(*(self._pool.probe(name, deadline_s=deadline_s) for name in self._pool.servers))
+
+    async def _spoken(
+        self, jobs: Sequence[tuple[Job, frozenset[str]]], deadline_s: float
+    ) -> dict[int, PcmAudio | TtsError]:
+        """The results by the jobs' indices; each job comes with the servers that are able to do it."""
+        results: dict[int, PcmAudio | TtsError] = {}
+        groups: dict[tuple[str, frozenset[str], object], list[Job]] = defaultdict(list)
+        for job, able in jobs:
+            try:
+                server = self._pool.reserve(able)
+            except TtsError as error:
+                results[job.index] = error
             else:
                 groups[server, able, sharing_key(self._pool.servers[server].dialect, job)].append(job)
         calls = [
-            _Call(server=server, able=able, jobs=jobs)
+            _Call(server=server, able=able, jobs=cut)
             for (server, able, _), group in groups.items()
-            for jobs in _cut(group, self._pool.servers[server].batch_max)
+            for cut in _cut(group, self._pool.servers[server].batch_max)
         ]
-        running: dict[Future[list[PcmAudio | TtsError]], _Call] = {
-            self._threads.submit(self._speak, call, deadline_s): call for call in calls
-        }
-        done, _late = wait(running, timeout=self._patience.total_s + _GRACE_S)
-        for future in done:
-            for job, result in zip(running[future].jobs, future.result(), strict=True):
-                results[job.index] = result
+        answers = await asyncio.gather(*(self._called(call, deadline_s) for call in calls))
+        for call, answer in zip(calls, answers, strict=True):
+            results |= {job.index: result for job, result in zip(call.jobs, answer, strict=True)}
         return results
 
-    def _speak(self, call: _Call, deadline_s: float) -> list[PcmAudio | TtsError]:
-        """One call to its end, on a thread of the engine's own."""
+    async def _called(self, call: _Call, deadline_s: float) -> _Spoken:
+        """One call to its end. A batch refused as a whole may be so for one text's sake: the others are spoken."""
         try:
-            return self._ask(call.able, call.jobs, deadline_s, reserved=call.server)
+            return await self._pool.ask(
+                call.able,
+                lambda server: server.speak(call.jobs, deadline_s=deadline_s),
+                deadline_s=deadline_s,
+                texts=len(call.jobs),
+                reserved=call.server,
+            )
+        except (BadText, BadVoice, RequestRefused) as error:
+            if len(call.jobs) == 1:
+                return [error]
         except TtsError as error:
-            if error.retryable or len(call.jobs) == 1:
-                return [error] * len(call.jobs)
-        # A batch refused as a whole may be so for one text's sake: one by one, the others are spoken.
-        results: list[PcmAudio | TtsError] = []
-        for job in call.jobs:
-            try:
-                results += self._ask(call.able, (job,), deadline_s)
-            except TtsError as error:
-                results.append(error)
-        return results
+            return [error] * len(call.jobs)
+        alone = (self._called(_Call(able=call.able, jobs=(job,)), deadline_s) for job in call.jobs)
+        return [result for answer in await asyncio.gather(*alone) for result in answer]
 
-    def _ask(
-        self, able: frozenset[str], jobs: Sequence[Job], deadline_s: float, *, reserved: str | None = None
-    ) -> list[PcmAudio | TtsError]:
-        return self._pool.ask(
-            able, lambda server: server.speak(jobs, deadline_s=deadline_s), texts=len(jobs), reserved=reserved
-        )
+    async def _profile(
+        self, voice: Voice, packed: Pack, keepers: Sequence[str], deadline_s: float
+    ) -> ProfileBody | None:
+        """A Recado server's profile; None when none makes one, for the recordings serve as well."""
+        try:
+            return await self._pool.ask(
+                keepers, lambda server: server.profile(voice, packed, deadline_s=deadline_s), deadline_s=deadline_s
+            )
+        except BadVoice:
+            raise
+        except TtsError as error:
+            _log.warning("remote.no_profile", reason=type(error).__name__)
+            return None
+
+    # -- on the caller's -------------------------------------------------------------------------------------------
+
+    def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        loop = self._loop
+        if loop is None:
+            work.close()
+            raise EngineUnavailable("the remote engine is not loaded")
+        return loop.run(work)
+
+    def _deadline_s(self) -> float:
+        return self._clock() + self._patience.total_s
 
     def _packed(self, utterance: Utterance) -> Pack:
         """What the utterance is spoken with. Raises BadText, BadVoice."""
@@ -218,10 +263,10 @@ class RemoteEngine:
             raise BadVoice(f"it would be a stranger's voice: the servers take {takes}")
         return pack_names(sources)
 
-    def _able(self, voice: Voice, packed: Pack, language: str | None = None) -> frozenset[str]:
+    def _able(self, packed: Pack, language: str) -> frozenset[str]:
         """The servers that can speak so. Raises BadVoice with the reason of each when none can."""
         reasons = {
-            name: refusal(server.dialect, server.info, voice, packed.sources, language or voice.language)
+            name: refusal(server.dialect, server.info, packed.sources, language)
             for name, server in self._pool.servers.items()
         }
         able = frozenset(name for name, reason in reasons.items() if not reason)
@@ -229,27 +274,6 @@ class RemoteEngine:
             told = "; ".join(f"{self._pool.servers[name].name} {reason}" for name, reason in reasons.items())
             raise BadVoice(f"no server can speak this voice: {told}")
         return able
-
-    def _takes_prompts(self) -> bool:
-        return any(DIALECTS[server.dialect].designs for server in self._pool.servers.values())
-
-    def _designed(self, voice: Voice) -> PreparedSource:
-        """A clip in the voice of the prompt: what a voice without sources is cloned from, the same in every note."""
-        source = VoiceSource(kind=SourceKind.DESIGNED, ref=f"{voice.id}-{voice.version}")
-        self._able(voice, Pack(sources=(SourceBody(kind=source.kind, ref=source.ref, weight=1.0),)))
-        text, language = design_text(voice.language)
-        clip = self.design(voice.prompt, text=text, language=language, seed=voice.seed or 0)
-        return PreparedSource(source=source, audio=clip, transcript=text)
-
-    def _profile(self, voice: Voice, packed: Pack, keepers: Sequence[str]) -> ProfileBody | None:
-        """A Recado server's profile; None when none makes one, for the recordings serve as well."""
-        try:
-            return self._pool.ask(keepers, lambda server: server.profile(voice, packed))
-        except BadVoice:
-            raise
-        except TtsError as error:
-            _log.warning("remote.no_profile", reason=type(error).__name__)
-            return None
 
 
 def _cut(jobs: Sequence[Job], size: int) -> list[tuple[Job, ...]]:

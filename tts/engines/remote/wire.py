@@ -107,7 +107,7 @@ class ProfileBody(Body):
 
 
 class RecadoVoice(Body):
-    """A voice whole. Without sources the prompt alone makes it, steadily for the same prompt and seed.
+    """A voice whole. Without sources the text is to be said in a voice designed of the prompt: so a clip is asked for.
 
     With `profile`, samples come without audio; a server that cannot use the profile answers 409 and gets them all.
     """

@@ -40,14 +40,21 @@ class Fault(StrEnum):
     FAILING = "500"
     GARBAGE = "200 audio/wav that is none"
     HTML = "200 text/html"
-    TRUNCATED = "half a WAV file, properly ended"
+    TRUNCATED = "half a file, properly ended"
     LOST = "a body that ends before its Content-Length"
     RESET = "the connection is reset"
     REDIRECT = "307 to elsewhere"
     ENDLESS = "a body that never ends"
     ZIPPED = "a compressed body"
     SILENT = "no answer until released"
+    DRIPPING = "headers that go on until released"
+    MISSING = "404 without a reason"
+    UNENDED = "half a body, and a closed connection for its end"
+    CRUMB = "200 audio/pcm of one byte"
     LIMIT = "cut at the length limit"
+
+
+REFUSALS = {Fault.FULL, Fault.WARMING, Fault.FAILING, Fault.REDIRECT, Fault.MISSING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +82,7 @@ class SpeechServer:
     batches: bool = True
     released: threading.Event = field(default_factory=threading.Event)
     received: list[Received] = field(default_factory=list)
+    asked: threading.Event = field(default_factory=threading.Event)
     probes: list[str] = field(default_factory=list)
     port: int = 0
 
@@ -179,6 +187,7 @@ class SpeechServer:
 
     async def _begin(self, request: web.Request) -> tuple[dict[str, Any], web.StreamResponse | None]:
         body: dict[str, Any] = await request.json()
+        self.asked.set()
         self.received.append(Received(path=request.path, headers=dict(request.headers), body=body))
         if not self._known(request):
             return body, refused(401, "Incorrect API key provided", type_="invalid_request_error")
@@ -246,28 +255,10 @@ class SpeechServer:
         return file.getvalue()
 
     async def _befall(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        if fault in REFUSALS:
+            return self._refused(fault)
         audio = self._audio("This was meant to be heard.")
         match fault:
-            case Fault.FULL:
-                return refused(429, "too many requests", type_="rate_limit", headers={"Retry-After": "7"})
-            case Fault.WARMING:
-                return refused(503, "The request queue is full.")
-            case Fault.FAILING:
-                return refused(500, "Internal error", type_="InternalServerError")
-            case Fault.GARBAGE:
-                return web.Response(body=b"fLaC" + bytes(range(256)), content_type="audio/wav")
-            case Fault.HTML:
-                return web.Response(text="<html>please log in</html>", content_type="text/html")
-            case Fault.TRUNCATED:
-                return web.Response(body=audio[: len(audio) // 2], content_type="audio/wav")
-            case Fault.LIMIT:
-                return web.Response(body=audio, content_type="audio/wav", headers={"X-Finish-Reason": "length"})
-            case Fault.REDIRECT:
-                return web.Response(status=307, headers={"Location": self.elsewhere})
-            case Fault.ZIPPED:
-                response = web.Response(body=audio, content_type="audio/wav")
-                response.enable_compression(web.ContentCoding.gzip)
-                return response
             case Fault.SILENT:
                 await asyncio.to_thread(self.released.wait)
                 return web.Response(body=audio, content_type="audio/wav")
@@ -275,8 +266,55 @@ class SpeechServer:
                 assert request.transport is not None
                 request.transport.abort()
                 return web.Response()
+            case Fault.DRIPPING | Fault.UNENDED:
+                return await self._raw(request, audio, drips=fault is Fault.DRIPPING)
             case Fault.LOST | Fault.ENDLESS:
                 return await self._broken(request, audio, endless=fault is Fault.ENDLESS)
+            case _:
+                return self._spoiled(fault, audio)
+
+    def _refused(self, fault: Fault) -> web.Response:
+        match fault:
+            case Fault.FULL:
+                return refused(429, "too many requests", type_="rate_limit", headers={"Retry-After": "7"})
+            case Fault.WARMING:
+                return refused(503, "The request queue is full.")
+            case Fault.MISSING:
+                return web.json_response({"detail": "Not Found"}, status=404)
+            case Fault.REDIRECT:
+                return web.Response(status=307, headers={"Location": self.elsewhere})
+            case _:
+                return refused(500, "Internal error", type_="InternalServerError")
+
+    def _spoiled(self, fault: Fault, audio: bytes) -> web.Response:
+        """An answer of 200 with something wrong in it."""
+        match fault:
+            case Fault.GARBAGE:
+                return web.Response(body=b"fLaC" + bytes(range(256)), content_type="audio/wav")
+            case Fault.HTML:
+                return web.Response(text="<html>please log in</html>", content_type="text/html")
+            case Fault.TRUNCATED:
+                return web.Response(body=audio[: len(audio) // 2], content_type=self.wants)
+            case Fault.CRUMB:
+                return web.Response(body=b"\x01", content_type="audio/pcm")
+            case Fault.LIMIT:
+                return web.Response(body=audio, content_type="audio/wav", headers={"X-Finish-Reason": "length"})
+            case _:
+                response = web.Response(body=audio, content_type="audio/wav")
+                response.enable_compression(web.ContentCoding.gzip)
+                return response
+
+    async def _raw(self, request: web.Request, audio: bytes, *, drips: bool) -> web.StreamResponse:
+        """What only a server without a proper HTTP library says."""
+        transport = request.transport
+        assert transport is not None
+        transport.write(f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: {self.wants}\r\n".encode())
+        while drips and not self.released.is_set() and not transport.is_closing():
+            transport.write(b"X-Drip: drop\r\n")
+            await asyncio.sleep(0.02)
+        transport.write(b"\r\n" + audio[: len(audio) // 2])
+        transport.close()
+        return web.Response()
 
     async def _broken(self, request: web.Request, audio: bytes, *, endless: bool) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "audio/wav"})

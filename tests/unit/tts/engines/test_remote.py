@@ -1,6 +1,7 @@
 import base64
 import io
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import numpy as np
@@ -329,6 +330,16 @@ def test_a_server_that_cannot_use_the_profile_gets_the_recordings(
     assert sent["sources"][0]["transcript"] == "Isto é uma amostra."
 
 
+def test_casting_ends_within_its_total_however_many_servers_are_silent(make_engine: MakeEngine) -> None:
+    servers = [recado(always=Fault.SILENT) for _ in range(4)]
+    engine = make_engine(*servers, patience=Patience(read_s=0.2, total_s=0.3))
+
+    profile = engine.cast(voice(SAMPLE), [recording()])
+
+    assert b"profile of nina" not in profile.data
+    assert sum(len(server.received) for server in servers) <= 2  # a third would begin after the total
+
+
 def test_without_a_profile_the_recordings_are_sent(make_engine: MakeEngine) -> None:
     server = recado()
     server.faults.append(Fault.FAILING)
@@ -352,17 +363,6 @@ def test_a_recado_batch_sends_each_voice_once(make_engine: MakeEngine) -> None:
         ("Dois.", 0, 4),
         ("Três.", 1, None),
     ]
-
-
-def test_a_prompt_alone_reaches_a_recado_server(make_engine: MakeEngine) -> None:
-    server = recado()
-    engine = make_engine(server)
-    prompted = Voice(id="nina", language="pt-BR", prompt=PROMPT)
-
-    audio(engine.synthesize([utterance(by=prompted)]))
-
-    assert server.bodies(SPEECH)[0]["voice"]["prompt"] == PROMPT
-    assert server.bodies(SPEECH)[0]["voice"]["sources"] == []
 
 
 # -- capabilities -------------------------------------------------------------------------------------------------
@@ -470,28 +470,40 @@ def test_without_a_server_that_designs_the_cure_is_named(make_engine: MakeEngine
         engine.design(PROMPT, text="Olá.", language="pt-BR", seed=1)
 
 
-def test_a_prompt_alone_is_designed_once_and_cloned_in_every_note(make_engine: MakeEngine) -> None:
-    base, designer = omni(BASE), omni(DESIGN)
-    engine = make_engine(base, designer)
+def test_a_recado_server_is_asked_for_a_clip_as_for_a_voice_without_sources(make_engine: MakeEngine) -> None:
+    server = recado()
+    engine = make_engine(server)
+
+    clip = engine.design(PROMPT, text="Olá, tudo bem?", language="pt-BR", seed=5)
+
+    (body,) = server.bodies(SPEECH)
+    assert clip.duration_s > 0.5
+    assert (body["voice"]["prompt"], body["voice"]["sources"], body["seed"]) == (PROMPT, [], 5)
+
+
+@pytest.mark.parametrize("make_server", [openai, omni, recado])
+def test_no_server_speaks_a_prompt_alone_which_would_sound_different_in_every_note(
+    make_engine: MakeEngine, make_server: Callable[[], SpeechServer]
+) -> None:
+    server = make_server()
+    engine = make_engine(server, omni(DESIGN))
     prompted = Voice(id="nina", language="pt-BR", prompt=PROMPT)
 
-    profile = engine.cast(prompted, [])
-    for text in ("Um.", "Dois."):
-        spoken = Utterance(text=text, language="pt-BR", voice=prompted, expected_s=0.5, profile=profile)
-        audio(engine.synthesize([spoken]))
-
-    assert len(designer.spoken) == 1
-    assert base.spoken == ["Um.", "Dois."]
+    with pytest.raises(BadVoice, match="a clip has to be designed"):
+        engine.cast(prompted, [])
+    assert isinstance(error(engine.synthesize([utterance(by=prompted)])), BadVoice)
+    assert server.received == []
 
 
-def test_nothing_is_designed_that_no_server_could_clone(make_engine: MakeEngine) -> None:
-    designer = omni(DESIGN)
-    engine = make_engine(designer)
+def test_designing_ends_within_its_total_though_a_server_may_take_all_of_it(make_engine: MakeEngine) -> None:
+    servers = [recado(always=Fault.SILENT) for _ in range(3)]
+    engine = make_engine(*servers, patience=Patience(read_s=0.01, total_s=0.3))
 
-    with pytest.raises(BadVoice):
-        engine.cast(Voice(id="nina", language="pt-BR", prompt=PROMPT), [])
+    with pytest.raises(TtsError) as told:
+        engine.design(PROMPT, text="Olá.", language="pt-BR", seed=1)
 
-    assert designer.spoken == []
+    assert told.value.retryable
+    assert sum(len(server.received) for server in servers) == 1
 
 
 # -- answers ------------------------------------------------------------------------------------------------------
@@ -522,6 +534,7 @@ def test_every_container_becomes_pcm_at_the_declared_rate(make_engine: MakeEngin
         (Fault.ENDLESS, "more than"),
         (Fault.ZIPPED, "compressed"),
         (Fault.LIMIT, "cut the speech at its length limit"),
+        (Fault.CRUMB, "sent 1 bytes of raw audio"),
     ],
 )
 def test_a_failing_server_is_a_failure_that_may_pass(make_engine: MakeEngine, fault: Fault, told: str) -> None:
@@ -533,6 +546,25 @@ def test_a_failing_server_is_a_failure_that_may_pass(make_engine: MakeEngine, fa
     assert type(failed) is EngineFailed
     assert failed.retryable
     assert told in str(failed)
+
+
+@pytest.mark.parametrize("fault", [Fault.TRUNCATED, Fault.UNENDED])
+@pytest.mark.parametrize("media_type", ["audio/wav", "audio/flac", "audio/mpeg", "audio/ogg"])
+def test_half_a_file_is_no_answer_whatever_its_container(
+    make_engine: MakeEngine, media_type: str, fault: Fault
+) -> None:
+    engine = make_engine(openai(wants=media_type, always=fault))
+
+    failed = error(engine.synthesize([utterance()]))
+
+    assert type(failed) is EngineFailed
+    assert "only the beginning" in str(failed)
+
+
+def test_raw_audio_is_no_answer_where_its_end_was_not_told(make_engine: MakeEngine) -> None:
+    engine = make_engine(openai(wants="audio/pcm", always=Fault.UNENDED))
+
+    assert "where its raw audio ends" in str(error(engine.synthesize([utterance()])))
 
 
 @pytest.mark.parametrize(("fault", "wait_s"), [(Fault.FULL, 7.0), (Fault.WARMING, 5.0)])
@@ -568,6 +600,26 @@ def test_a_server_that_says_nothing_is_given_up(make_engine: MakeEngine) -> None
 
     assert type(failed) is EngineFailed
     assert "in time (ReadTimeout)" in str(failed)
+
+
+def test_a_server_that_drips_its_headers_is_given_up_and_another_one_asked(make_engine: MakeEngine) -> None:
+    dripping, sound = openai(always=Fault.DRIPPING), openai()
+    engine = make_engine(dripping, sound, patience=Patience(connect_s=0.1, read_s=0.1))
+
+    audio(engine.synthesize([utterance("Um."), utterance("Dois.")]))
+
+    assert sorted(sound.spoken) == ["Dois.", "Um."]
+
+
+def test_no_number_of_dripping_answers_keeps_others_from_being_spoken(make_engine: MakeEngine) -> None:
+    server = openai(always=Fault.DRIPPING)
+    engine = make_engine(server, patience=Patience(connect_s=0.1, read_s=0.1))
+    failed = engine.synthesize([utterance(f"Número {n}.") for n in range(40)])
+    assert {type(result) for result in failed} == {EngineFailed}
+
+    server.always = None
+
+    audio(engine.synthesize([utterance()]))
 
 
 def test_a_batch_of_silence_ends_within_its_total(make_engine: MakeEngine) -> None:
@@ -643,7 +695,9 @@ def test_a_batch_is_shared_out_among_servers(make_engine: MakeEngine) -> None:
     assert (len(first.spoken), len(second.spoken)) == (3, 3)
 
 
-@pytest.mark.parametrize("fault", [Fault.FAILING, Fault.FULL, Fault.RESET, Fault.GARBAGE, Fault.LOST])
+@pytest.mark.parametrize(
+    "fault", [Fault.FAILING, Fault.FULL, Fault.RESET, Fault.GARBAGE, Fault.LOST, Fault.MISSING, Fault.REDIRECT]
+)
 def test_another_server_speaks_what_one_could_not(make_engine: MakeEngine, fault: Fault) -> None:
     broken, sound = openai(always=fault), openai()
     engine = make_engine(broken, sound)
@@ -779,11 +833,54 @@ def test_a_wrong_key_is_told_when_loading() -> None:
     assert "wrong" not in str(told.value)
 
 
-def test_a_server_with_a_wrong_key_does_not_stop_the_others(make_engine: MakeEngine) -> None:
-    locked, open_one = openai(key="right"), openai()
-    engine = make_engine(locked, open_one)
+@pytest.mark.parametrize("misled", [{"key": "right"}, {"always": Fault.MISSING}, {"always": Fault.REDIRECT}])
+@pytest.mark.parametrize("make_server", [openai, omni])
+def test_a_server_with_a_wrong_key_or_address_loses_no_text_however_often_it_has_rested(
+    make_engine: MakeEngine, make_server: Callable[..., SpeechServer], misled: dict[str, object]
+) -> None:
+    clock = Clock()
+    wrong, right = make_server(**misled), make_server()
+    engine = make_engine(wrong, right, clock=clock)
+    asked = (
+        [utterance(text) for text in ("Um.", "Dois.", "Três.")]
+        if make_server is openai
+        else cloned(engine, "Um.", "Dois.", "Três.")
+    )
 
-    audio(engine.synthesize([utterance("Um."), utterance("Dois."), utterance("Três.")]))
+    for _ in range(4):
+        audio(engine.synthesize(asked))
+        clock.now_s += 100.0
+
+    assert len(right.spoken) == 12
+
+
+def test_when_all_fail_an_error_that_may_pass_is_told_before_one_that_stays(make_engine: MakeEngine) -> None:
+    told = []
+    for order in (1, -1):
+        with ExitStack() as stack:
+            servers = [openai(always=Fault.FAILING), openai(key="right")]
+            stack.enter_context(running(*servers))
+            first, second = sorted(servers, key=lambda server: str(server.address))[::order]
+            first.always, first.key = Fault.FAILING, ""
+            second.always, second.key = None, "right"
+            engine = RemoteEngine([first.address, second.address])
+            stack.callback(engine.close)
+            engine.load()
+            told.append(error(engine.synthesize([utterance()])))
+
+    assert [type(one) for one in told] == [EngineFailed, EngineFailed]
+
+
+def test_a_server_that_lacks_every_path_is_asked_for_batches_again_once_it_has_them(make_engine: MakeEngine) -> None:
+    server = omni()
+    engine = make_engine(server)
+    server.faults.extend([Fault.MISSING] * 3)
+    refused = engine.synthesize(cloned(engine, "Um.", "Dois."))
+    assert all(isinstance(result, EngineUnavailable) for result in refused)
+
+    audio(engine.synthesize(cloned(engine, "Um.", "Dois.")))
+
+    assert len(server.bodies(BATCH)) == 2
 
 
 # -- life ---------------------------------------------------------------------------------------------------------
@@ -809,3 +906,16 @@ def test_it_speaks_only_while_loaded(make_engine: MakeEngine) -> None:
 
     engine.load()
     audio(engine.synthesize([utterance()]))
+
+
+def test_closing_tells_whoever_waits(make_engine: MakeEngine) -> None:
+    server = openai(always=Fault.SILENT)
+    engine = make_engine(server)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        speaking = thread.submit(engine.synthesize, [utterance()])
+        assert server.asked.wait(10)
+
+        engine.close()
+
+        with pytest.raises(EngineUnavailable, match="closing"):
+            speaking.result()
