@@ -131,7 +131,10 @@ class TtsSettings(BaseSettings):
         default=3.0, gt=0, description="Longest wait for a connection to a speech server, in seconds."
     )
     qwen3_api_read_timeout_s: float = Field(
-        default=60.0, gt=0, description="Longest silence of a speech server, its work included, in seconds."
+        default=15.0,
+        gt=0,
+        description="Longest silence of a speech server, its work included, in seconds; at most half of "
+        "VOICE_DEADLINE_S, so that another server can still be asked.",
     )
     qwen3_api_timeout_s: float = Field(
         default=90.0,

@@ -358,11 +358,11 @@ def build_speaker(
     casting = casting or Casting(MemoryMaterial())
     gate = gate or Gate((SignalCheck(settings.gate),))
 
-    def slot(name: str, engine: Engine | None, device: str, reason: str) -> EngineSlot:
+    def slot(name: str, engine: Engine | None, device: Device, reason: str) -> EngineSlot:
         return EngineSlot(
             name,
             engine,
-            device=devices.setdefault(device, Device(device)),
+            device=device,
             batching=BatchPolicy(
                 max_batch=settings.tts_batch_max,
                 max_wait_s=settings.tts_batch_wait_ms / 1000,
@@ -389,7 +389,9 @@ def build_speaker(
             engine = entry.make(settings) if entry else None
         except EngineUnavailable as error:
             reason = str(error)
-        slots.append(slot(name.value, engine, entry.device if entry else "none", reason))
+        place, width = (entry.device, entry.width) if entry else ("none", 1)
+        device = devices.setdefault(place, Device(place, width=width))
+        slots.append(slot(name.value, engine, device, reason))
     return Speaker(
         slots,
         devices=tuple(devices.values()),

@@ -15,16 +15,19 @@ from tts.engines.xtts import CPML, XttsEngine
 from tts.errors import EngineUnavailable
 from tts.settings import EngineName, TtsSettings
 
+_REMOTE_BATCHES = 4  # under way at once: a slow server holds up its own texts only
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineEntry:
-    """How to make an engine, and the device whose one thread owns it.
+    """How to make an engine, and the device whose one thread owns it, or as many as the device is wide.
 
     `make` gives None when it is not configured, and raises EngineUnavailable when only a setting is missing for that.
     """
 
     make: Callable[[TtsSettings], Engine | None]
     device: str
+    width: int = 1
 
 
 def _kokoro(settings: TtsSettings) -> Engine:
@@ -102,7 +105,7 @@ def _xtts(settings: TtsSettings) -> Engine | None:
 
 ENGINES: dict[EngineName, EngineEntry] = {
     EngineName.QWEN3: EngineEntry(make=_qwen3, device="gpu"),
-    EngineName.REMOTE: EngineEntry(make=_remote, device="remote"),
+    EngineName.REMOTE: EngineEntry(make=_remote, device="remote", width=_REMOTE_BATCHES),
     EngineName.XTTS: EngineEntry(make=_xtts, device="gpu"),
     EngineName.BARK: EngineEntry(make=_bark, device="gpu"),
     EngineName.KOKORO: EngineEntry(make=_kokoro, device="cpu-kokoro"),

@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from bot.settings import Settings
 from tests.unit.tts.engines.speech_server import Fault, SpeechServer, running
 from tts.contract import (
     CastingEngine,
@@ -29,6 +31,8 @@ from tts.errors import (
     EngineUnavailable,
     TtsError,
 )
+from tts.settings import EngineName, TtsSettings
+from tts.speaker import build_speaker
 from tts.speech_address import Dialect
 from tts.text import expected_duration_s
 
@@ -919,3 +923,36 @@ def test_closing_tells_whoever_waits(make_engine: MakeEngine) -> None:
 
         with pytest.raises(EngineUnavailable, match="closing"):
             speaking.result()
+
+
+async def test_a_slow_server_holds_up_nobody_who_is_spoken_for_by_another() -> None:
+    servers = [openai(), openai()]
+    with running(*servers):
+        slow, quick = sorted(servers, key=lambda server: str(server.address))  # among equals, in this order
+        slow.always = Fault.SILENT
+        settings = TtsSettings(
+            _env_file=None,
+            tts_engines=(EngineName.REMOTE,),
+            qwen3_api_url=(slow.address, quick.address),
+            qwen3_api_read_timeout_s=600.0,
+        )
+        speaker = build_speaker(settings, on_lost=lambda _name, _suspects: None)
+        await speaker.start()
+        waiting = asyncio.create_task(speaker.speak("Número um.", voice()))
+        assert await asyncio.to_thread(slow.asked.wait, 10)
+
+        async with asyncio.timeout(60):
+            await speaker.speak("Número dois.", voice())
+
+        assert not waiting.done()
+        assert (len(slow.spoken), len(quick.spoken)) == (1, 1)
+        slow.released.set()
+        await waiting
+        await speaker.close()
+
+
+def test_two_servers_can_be_asked_within_the_time_a_turn_has_for_its_voice() -> None:
+    defaults = TtsSettings.model_fields["qwen3_api_read_timeout_s"].default
+
+    assert Patience().read_s == defaults
+    assert 2 * defaults <= Settings.model_fields["voice_deadline_s"].default
