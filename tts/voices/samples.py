@@ -7,6 +7,7 @@ is only worth knowing is a warning in the report.
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from tts.audio.decode import DecodeLimits, decode, sniff_container
+from tts.audio.decode import Decoded, DecodeLimits, decode, sniff_container
 from tts.audio.loudness import hold_peaks, speech_level_db
 from tts.audio.pcm import fade_edges, frame_levels_db, resample
+from tts.audio.wholeness import what_is_missing
 from tts.contract import PcmAudio, SourceKind
 from tts.errors import AudioTooLong, BadAudio, BadSample, EngineUnavailable
 from tts.voices.consent import Consent
@@ -35,6 +37,8 @@ _CROSSFADE_MS = 20
 _CLIPPED = 0.999
 _FLOOR_PERCENTILE = 5
 _ENOUGH_GAP_S = 0.3
+_CANCELS_DB = 12.0  # one voice in one of eight channels loses 9 dB
+_CUT_IT = "cut it to the best part, in which one person speaks"
 _CONTAINERS = {"wav": "WAV", "mp3": "MP3", "flac": "FLAC", "ogg": "OGG", "mov": "M4A", "amr": "AMR"}
 
 
@@ -115,19 +119,20 @@ def inspect_sample(data: bytes, *, limits: SampleLimits | None = None) -> Inspec
     Raises BadSample or BadAudio; nothing larger than the limits is ever unfolded in memory.
     """
     limits = limits or SampleLimits()
-    if len(data) > limits.max_bytes:
-        raise AudioTooLong(f"the file has {len(data) / 1e6:.1f} MB; a sample has at most {limits.max_bytes / 1e6:g} MB")
-    if data and sniff_container(data) not in _CONTAINERS:
-        raise BadAudio(f"not a file that samples are read from; use {', '.join(_CONTAINERS.values())}")
-    decoded = decode(data, limits=DecodeLimits(max_bytes=limits.max_bytes, max_duration_s=limits.max_file_s))
+    decoded = _whole(data, limits)
     audio = decoded.audio
     if audio.sample_rate_hz < limits.min_rate_hz:
         raise BadSample(f"recorded at {audio.sample_rate_hz} Hz; a sample needs {limits.min_rate_hz} Hz or more")
+    if decoded.mix_loss_db > _CANCELS_DB:
+        raise BadSample(
+            f"the channels cancel each other: mixed to one they are {decoded.mix_loss_db:.0f} dB quieter; send one "
+            "channel alone"
+        )
     speech = speech_spans(audio)
     speech_s = sum(span.duration_s for span in speech)
     if speech_s < limits.min_speech_s:
         raise BadSample(
-            f"{speech_s:.1f} s of speech in {audio.duration_s:.1f} s of file; a sample needs "
+            f"{math.floor(10 * speech_s) / 10:.1f} s of speech in {audio.duration_s:.1f} s of file; a sample needs "
             f"{limits.min_speech_s:.1f} s or more of one person speaking"
         )
     report = SampleReport(
@@ -174,6 +179,24 @@ def encode_sample(audio: PcmAudio) -> bytes:
 
 
 _CURE = 'samples need the extra packages of voices: pip install "recado[voices]"'
+
+
+def _whole(data: bytes, limits: SampleLimits) -> Decoded:
+    """The file decoded; raises BadAudio for what is too large, of no known kind, broken or cut short."""
+    if len(data) > limits.max_bytes:
+        raise AudioTooLong(
+            f"the file has {len(data) / 1e6:.1f} MB; a sample has at most {limits.max_bytes / 1e6:g} MB: {_CUT_IT}"
+        )
+    if data and sniff_container(data) not in _CONTAINERS:
+        raise BadAudio(f"not a file that samples are read from; use {', '.join(_CONTAINERS.values())}")
+    try:
+        decoded = decode(data, limits=DecodeLimits(max_bytes=limits.max_bytes, max_duration_s=limits.max_file_s))
+    except AudioTooLong as error:
+        raise AudioTooLong(f"{error}: {_CUT_IT}") from error
+    missing = what_is_missing(data, decoded)
+    if missing:
+        raise BadSample(f"{missing}; send the whole file")
+    return decoded
 
 
 def _judged(report: SampleReport, limits: SampleLimits) -> SampleReport:

@@ -1,10 +1,14 @@
+import io
 import math
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
+import av
 import numpy as np
 import pyloudnorm
 import pytest
+import soundfile
 
 from tests.speech import container_of, speech, wav
 from tts.audio.decode import decode
@@ -12,6 +16,7 @@ from tts.audio.loudness import true_peak_db
 from tts.audio.pcm import resample
 from tts.contract import PcmAudio
 from tts.errors import AudioTooLong, BadAudio, BadSample
+from tts.voices import samples
 from tts.voices.samples import (
     PREPARED_RATE_HZ,
     SampleLimits,
@@ -20,7 +25,7 @@ from tts.voices.samples import (
     inspect_sample,
     prepare_sample,
 )
-from tts.voices.speech import speech_spans
+from tts.voices.speech import Span, speech_spans
 
 
 def noisy(audio: PcmAudio, snr_db: float) -> PcmAudio:
@@ -68,6 +73,36 @@ def test_too_little_speech_is_refused_with_what_there_was() -> None:
         inspect_sample(wav(two_seconds))
 
 
+def test_2_9_s_of_speech_are_refused_and_3_s_are_taken() -> None:
+    """Without a pause, so that the length of the file decides."""
+    first = speech(3, lead_s=0.3, pause_s=0.3).samples
+    quiet = np.zeros(12_000, np.float32)
+
+    def cut_at(end_s: float) -> bytes:
+        samples = np.concatenate([first[: round(end_s * 24_000)], quiet])
+        return wav(PcmAudio(samples=samples, sample_rate_hz=24_000))
+
+    with pytest.raises(BadSample, match=r"2\.[89] s of speech in 3\.7 s of file; a sample needs 3\.0 s"):
+        inspect_sample(cut_at(3.22))
+    assert inspect_sample(cut_at(3.4)).report.speech_s == pytest.approx(3.1, abs=0.1)
+
+
+@pytest.mark.parametrize(("heard_s", "told"), [(2.9, "2.9 s"), (2.999, "2.9 s")])
+def test_speech_a_little_too_short_is_never_told_as_long_enough(
+    monkeypatch: pytest.MonkeyPatch, heard_s: float, told: str
+) -> None:
+    monkeypatch.setattr(samples, "speech_spans", lambda _audio: (Span(0.5, 0.5 + heard_s),))
+
+    with pytest.raises(BadSample, match=rf"{told} of speech .* needs 3\.0 s"):
+        inspect_sample(wav(speech()))
+
+
+def test_3_s_of_speech_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "speech_spans", lambda _audio: (Span(0.5, 3.5),))
+
+    assert inspect_sample(wav(speech()), limits=SampleLimits(min_snr_db=0.0)).report.speech_s == 3.0
+
+
 def test_silence_around_speech_does_not_count_as_speech() -> None:
     with pytest.raises(BadSample, match="of speech in 2"):
         inspect_sample(wav(speech(1, lead_s=10.0)), limits=SampleLimits(min_speech_s=4.0))
@@ -86,14 +121,91 @@ def test_noise_is_no_speech() -> None:
         inspect_sample(wav(PcmAudio(samples=noise, sample_rate_hz=24_000)))
 
 
-def test_more_than_a_minute_of_file_is_refused() -> None:
-    with pytest.raises(AudioTooLong, match="60 s"):
+def test_more_than_a_minute_of_file_is_refused_with_its_length_and_the_cure() -> None:
+    with pytest.raises(AudioTooLong, match=r"longer than 60 s \(it says 6\d\.\d s\): cut it to the best part"):
         inspect_sample(wav(speech(2, lead_s=28.0, rate_hz=8_000)))
 
 
 def test_more_than_15_mb_are_refused_before_anything_is_read() -> None:
-    with pytest.raises(AudioTooLong, match=r"16\.0 MB; a sample has at most 15 MB"):
+    with pytest.raises(AudioTooLong, match=r"16\.0 MB; a sample has at most 15 MB: cut it"):
         inspect_sample(b"RIFF" + bytes(16_000_000))
+
+
+# -- cut files --------------------------------------------------------------------------------------------------------
+
+
+def streamed_m4a(folder: Path) -> bytes:
+    """An M4A with its index in front, as for streaming: the other kind cannot be read at all once it is cut."""
+    with av.open(folder / "a.m4a", "w", format="ipod", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("aac", rate=24_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(speech(4).samples.reshape(1, -1), format="fltp", layout="mono")
+        frame.sample_rate = 24_000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return (folder / "a.m4a").read_bytes()
+
+
+def whole_file(name: str, folder: Path) -> bytes:
+    if name == "streamed m4a":
+        return streamed_m4a(folder)
+    if name == "vorbis":
+        file = io.BytesIO()
+        soundfile.write(file, speech(4).samples, 24_000, format="OGG", subtype="VORBIS")
+        return file.getvalue()
+    return container_of(speech(4, rate_hz={"amr": 8_000, "ogg": 48_000}.get(name, 24_000)), name)
+
+
+@pytest.mark.parametrize("part", [0.5, 0.75, 0.95])
+@pytest.mark.parametrize("name", ["wav", "flac", "mp3", "ogg", "vorbis", "streamed m4a", "amr"])
+def test_a_file_cut_short_is_refused_though_enough_speech_is_left(name: str, part: float, tmp_path: Path) -> None:
+    whole = whole_file(name, tmp_path)
+    assert inspect_sample(whole).report.speech_s > 8
+    cut = whole[: int(len(whole) * part)]
+    assert decode(cut).audio.duration_s > 5
+
+    with pytest.raises(BadSample, match=r"cut short: .* send the whole file"):
+        inspect_sample(cut)
+
+
+@pytest.mark.parametrize("name", ["wav", "flac", "mp3"])
+def test_a_header_that_states_the_length_tells_how_much_is_there(name: str, tmp_path: Path) -> None:
+    whole = whole_file(name, tmp_path)
+
+    with pytest.raises(BadSample, match=r"cut short: [67]\.\d s of 14\.\d s are there"):
+        inspect_sample(whole[: len(whole) // 2])
+
+
+def test_an_m4a_cut_before_its_index_is_refused(tmp_path: Path) -> None:
+    whole = whole_file("m4a", tmp_path)
+
+    with pytest.raises(BadAudio, match="damaged or cut short"):
+        inspect_sample(whole[: len(whole) // 2])
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_recorder_that_could_not_know_the_length_is_believed(size: int) -> None:
+    whole = bytearray(wav(speech()))
+    whole[40:44] = size.to_bytes(4, "little")
+
+    assert inspect_sample(bytes(whole)).report.speech_s > 5
+
+
+def test_a_file_with_holes_is_refused_with_their_number(tmp_path: Path) -> None:
+    holed = bytearray(whole_file("flac", tmp_path))
+    for at in range(8_000, len(holed) - 8_000, 12_000):
+        holed[at : at + 40] = bytes(40)
+
+    with pytest.raises(BadSample, match=r"cut short|damaged: \d+ of \d+ parts cannot be decoded"):
+        inspect_sample(bytes(holed))
+
+
+def test_channels_that_cancel_each_other_are_refused_in_these_words() -> None:
+    file = io.BytesIO()
+    left = speech().samples
+    soundfile.write(file, np.stack([left, -left], axis=1), 24_000, format="WAV")
+
+    with pytest.raises(BadSample, match=r"the channels cancel each other: .* send one channel alone"):
+        inspect_sample(file.getvalue())
 
 
 def test_a_small_file_that_unfolds_to_hours_is_refused() -> None:
@@ -153,10 +265,10 @@ def test_prepared_speech_has_the_loudness_of_a_reference(gain: float) -> None:
 
 
 def test_a_rare_peak_is_held_and_not_clipped() -> None:
-    samples = speech().samples * 0.1
-    samples[30_000] = 0.9
+    quiet = speech().samples * 0.1
+    quiet[30_000] = 0.9
 
-    assert true_peak_db(prepared(replace(speech(), samples=samples))) <= -1.4
+    assert true_peak_db(prepared(replace(speech(), samples=quiet))) <= -1.4
 
 
 def test_prepared_audio_has_one_rate_whatever_came() -> None:
