@@ -10,11 +10,12 @@ from pydantic import ValidationError
 
 from tts.audio.decode import DecodeLimits, decode
 from tts.audio.pcm import resample
+from tts.audio.wholeness import what_is_missing
 from tts.contract import PcmAudio
 from tts.engines.remote.dialects import SAMPLE_RATE_HZ
 from tts.engines.remote.refusals import translate_item
 from tts.engines.remote.wav import read_wav
-from tts.engines.remote.whole import cut_short
+from tts.engines.remote.whole import breaks_off
 from tts.engines.remote.wire import BatchAnswer, BatchResult
 from tts.errors import AudioTooLong, BadAudio, EngineFailed, TtsError
 
@@ -35,11 +36,11 @@ def audio_of(data: bytes, headers: Mapping[str, str], *, server: str) -> PcmAudi
             raise EngineFailed(f"{server} did not say where its raw audio ends")
         return resample(_raw(data, _rate_hz(headers, parameters), server), SAMPLE_RATE_HZ)
     try:
-        audio = _read(data)
+        audio, missing = _read(data)
     except BadAudio as error:
         raise EngineFailed(f"{server} sent no usable audio: {error}") from error
-    if cut_short(data, decoded=len(audio.samples)):
-        raise EngineFailed(f"{server} sent only the beginning of its audio")
+    if missing:
+        raise EngineFailed(f"{server} sent only the beginning of its audio: {missing}")
     return resample(audio, SAMPLE_RATE_HZ)
 
 
@@ -80,14 +81,15 @@ def row_audio(row: BatchResult | TtsError, *, server: str) -> PcmAudio | TtsErro
         return error
 
 
-def _read(data: bytes) -> PcmAudio:
-    """At its own rate. Raises BadAudio."""
+def _read(data: bytes) -> tuple[PcmAudio, str]:
+    """The audio at its own rate, and what of it is missing as far as the file tells. Raises BadAudio."""
     plain = read_wav(data)  # a decoder takes far longer to be started than this
     if plain is None:
-        return decode(data, limits=TAKE_LIMITS).audio
+        decoded = decode(data, limits=TAKE_LIMITS)
+        return decoded.audio, what_is_missing(data, decoded) or breaks_off(data)
     if plain.duration_s > TAKE_LIMITS.max_duration_s:
         raise AudioTooLong(f"the audio is longer than {TAKE_LIMITS.max_duration_s:g} s")
-    return plain
+    return plain, ""
 
 
 def _raw(data: bytes, rate_hz: int, server: str) -> PcmAudio:

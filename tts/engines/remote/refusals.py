@@ -53,7 +53,8 @@ def translate(status: int, headers: Mapping[str, str], body: bytes, *, server: s
         return KeyRefused(f"{told}: check QWEN3_API_KEY")
     if 300 <= status < 400:
         return EngineUnavailable(f"{told}: redirects are not followed, give the final address in QWEN3_API_URL")
-    if about := _about(detail):
+    # A server that cannot design at all says so in words about voices.
+    if status != HTTPStatus.NOT_IMPLEMENTED and (about := _about(detail)):
         return about(told)
     if status in _MISSING:
         return PathMissing(f"{told}: check QWEN3_API_URL and QWEN3_API_MODEL")

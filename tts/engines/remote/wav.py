@@ -13,7 +13,7 @@ from tts.contract import PcmAudio
 
 _HEADER, _CHUNK = 12, 8
 _PCM = 1
-_STREAMED = frozenset({0, 0xFFFFFFFF, 0x7FFFFFFF})  # sizes written before the end was known
+_UNTOLD_BYTES = 0x7FFF0000  # sizes written before the end was known are as large as can be
 
 
 def read_wav(data: bytes) -> PcmAudio | None:
@@ -34,14 +34,8 @@ def read_wav(data: bytes) -> PcmAudio | None:
     return None
 
 
-def cut_wav(data: bytes) -> bool:
-    """Whether a WAV file says that it is longer than what came."""
-    said = int.from_bytes(data[4:8], "little")
-    return data[:4] == b"RIFF" and said not in _STREAMED and said < 0xFFFFFF00 and said + 8 > len(data) + 1
-
-
 def _samples(rest: bytes, size: int, rate_hz: int) -> PcmAudio | None:
-    if size and (size in _STREAMED or size >= 0xFFFFFF00):
+    if size >= _UNTOLD_BYTES:
         size = len(rest) - len(rest) % 2
     if not 0 < size <= len(rest) or size % 2 or not 8_000 <= rate_hz <= 192_000:
         return None

@@ -1,15 +1,11 @@
-"""Tells the beginning of an audio file from a whole one, as far as its container says. No I/O.
+"""What tells a stream that its server broke off from a whole one, beyond what every file tells. No I/O.
 
-A connection that breaks may look like an end, and half an answer sounds like a whole one to whoever does not know the
-text. What a container does not tell counts as whole: a header written before the end was known, a kind unknown here.
+Servers write while they speak: no header states the length, and they break off between two pieces rather than inside.
 """
 
 from __future__ import annotations
 
-from tts.engines.remote.wav import cut_wav
-
-_FLAC_HEADER = 26  # as far as the count of samples in STREAMINFO
-_OGG_HEADER, _OGG_LAST = 27, 0x04
+_OGG_LAST = 0x04  # RFC 3533, section 6
 _ID3_HEADER = 10
 # MPEG audio, layer III: kbit/s by index and samples of a frame for version 1, then for 2 and 2.5; rates by version.
 _KBITS = (
@@ -20,41 +16,15 @@ _FRAME_SAMPLES = (1152, 576)
 _RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 
 
-def cut_short(data: bytes, *, decoded: int) -> bool:
-    """Whether the file says that more follows than came. `decoded` is how many samples were found in it."""
-    match data[:4]:
-        case b"RIFF":
-            return cut_wav(data)
-        case b"fLaC":
-            return decoded < _flac_samples(data)
-        case b"OggS":
-            return _ogg_cut(data)
-        case _:
-            return _mp3_cut(data)
+def breaks_off(data: bytes) -> str:
+    """How the file breaks off, in words; empty when it does not, or nothing tells."""
+    if data.startswith(b"OggS"):
+        flags = data[data.rfind(b"OggS") + 5 :][:1]
+        return "" if flags and flags[0] & _OGG_LAST else "its last page is not marked as such"
+    return "it ends inside a frame" if _mp3_ends_inside(data) else ""
 
 
-def _flac_samples(data: bytes) -> int:
-    """The samples that STREAMINFO promises; 0 where it does not know."""
-    return int.from_bytes(data[18:_FLAC_HEADER], "big") & ((1 << 36) - 1) if len(data) >= _FLAC_HEADER else 0
-
-
-def _ogg_cut(data: bytes) -> bool:
-    """Whether the last page is incomplete, or not marked as the last one."""
-    at, last = 0, False
-    while data[at : at + 4] == b"OggS":
-        head = data[at : at + _OGG_HEADER]
-        if len(head) < _OGG_HEADER:
-            return True
-        segments = data[at + _OGG_HEADER : at + _OGG_HEADER + head[26]]
-        at += _OGG_HEADER + head[26] + sum(segments)
-        if len(segments) < head[26] or at > len(data):
-            return True
-        last = bool(head[5] & _OGG_LAST)
-    return not last
-
-
-def _mp3_cut(data: bytes) -> bool:
-    """Whether the last frame is incomplete. A cut between two frames cannot be told, but seldom is one there."""
+def _mp3_ends_inside(data: bytes) -> bool:
     at = 0
     if data[:3] == b"ID3" and len(data) >= _ID3_HEADER:
         at = _ID3_HEADER + sum((byte & 0x7F) << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))

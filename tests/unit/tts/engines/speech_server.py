@@ -49,12 +49,13 @@ class Fault(StrEnum):
     SILENT = "no answer until released"
     DRIPPING = "headers that go on until released"
     MISSING = "404 without a reason"
+    UNABLE = "501"
     UNENDED = "half a body, and a closed connection for its end"
     CRUMB = "200 audio/pcm of one byte"
     LIMIT = "cut at the length limit"
 
 
-REFUSALS = {Fault.FULL, Fault.WARMING, Fault.FAILING, Fault.REDIRECT, Fault.MISSING}
+REFUSALS = {Fault.FULL, Fault.WARMING, Fault.FAILING, Fault.REDIRECT, Fault.MISSING, Fault.UNABLE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +282,8 @@ class SpeechServer:
                 return refused(503, "The request queue is full.")
             case Fault.MISSING:
                 return web.json_response({"detail": "Not Found"}, status=404)
+            case Fault.UNABLE:
+                return refused(501, "no model here designs a voice", param="voice")
             case Fault.REDIRECT:
                 return web.Response(status=307, headers={"Location": self.elsewhere})
             case _:

@@ -499,6 +499,16 @@ def test_no_server_speaks_a_prompt_alone_which_would_sound_different_in_every_no
     assert server.received == []
 
 
+def test_where_one_server_cannot_design_another_one_does(make_engine: MakeEngine) -> None:
+    unable, able = recado(always=Fault.UNABLE), omni(DESIGN)
+    engine = make_engine(unable, able)
+
+    clip = engine.design(PROMPT, text="Olá, tudo bem?", language="pt-BR", seed=5)
+
+    assert clip.duration_s > 0.5
+    assert len(unable.received) == len(able.received) == 1
+
+
 def test_designing_ends_within_its_total_though_a_server_may_take_all_of_it(make_engine: MakeEngine) -> None:
     servers = [recado(always=Fault.SILENT) for _ in range(3)]
     engine = make_engine(*servers, patience=Patience(read_s=0.01, total_s=0.3))
