@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from bot.recordings import Recordings, refusal_of, withdrawn_at
-from bot.voice import Bundle
+from bot.voice_bundle import Bundle
 from bot.voice_lab import VoiceLab
 from bot.voice_names import id_problems
 from bot.voice_store import Voices, readable, recordings_of

@@ -10,7 +10,8 @@ import click
 from bot.commandline.lab_access import in_transfer
 from bot.commandline.voice_words import VOICE, left_of
 from bot.recordings import refusal_of
-from bot.voice import SAMPLES_FOLDER, VOICE_FILE, VoiceError, read_bundle, write_bundle
+from bot.voice import VoiceError
+from bot.voice_bundle import SAMPLES_FOLDER, VOICE_FILE, read_bundle, write_bundle
 from tts.blobs import is_blob_id
 
 

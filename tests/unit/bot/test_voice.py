@@ -1,25 +1,12 @@
 from __future__ import annotations
 
-import zipfile
-from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import yaml
 
 from bot.persona import BadPersona, dump_persona, parse_persona, shipped_personas
-from bot.voice import (
-    BadBundle,
-    BadVoiceFile,
-    Bundle,
-    dump_sample,
-    dump_voice,
-    parse_sample,
-    parse_voice,
-    read_bundle,
-    write_bundle,
-)
+from bot.voice import BadVoiceFile, dump_sample, dump_voice, parse_sample, parse_samples, parse_voice
 from tts.blobs import blob_id_of
 from tts.contract import SourceKind, Voice, VoiceSource
 from tts.voices.consent import Consent
@@ -50,7 +37,6 @@ VOICE = Voice(
     seed=7,
     version=3,
 )
-BUNDLE = Bundle(voice=VOICE, samples=(SAMPLE,), files={SAMPLE.id: AUDIO})
 NINA = shipped_personas()[0]
 
 
@@ -90,58 +76,23 @@ def test_a_consent_without_time_zone_is_refused() -> None:
         parse_sample(dump_sample(SAMPLE).replace(b"2026-03-01T00:00:00Z", b"2026-03-01T00:00:00"))
 
 
-@pytest.mark.parametrize("name", ["ana.zip", "ana"])
-def test_a_bundle_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
-    write_bundle(BUNDLE, tmp_path / name)
-
-    assert read_bundle(tmp_path / name) == BUNDLE
-
-
-def test_recordings_are_named_by_their_hashes_alone(tmp_path: Path) -> None:
-    write_bundle(BUNDLE, tmp_path / "ana.zip")
-
-    with zipfile.ZipFile(tmp_path / "ana.zip") as archive:
-        assert archive.namelist() == ["voice.yaml", "samples.yaml", f"samples/{SAMPLE.id}.flac"]
-
-
-def test_a_recording_that_was_exchanged_is_noticed(tmp_path: Path) -> None:
-    write_bundle(BUNDLE, tmp_path / "ana")
-    (tmp_path / "ana" / "samples" / f"{SAMPLE.id}.flac").write_bytes(b"somebody else")
-
-    with pytest.raises(BadBundle, match="not what its name says"):
-        read_bundle(tmp_path / "ana")
-
-
-def test_a_bundle_without_a_recording_of_its_mix_is_refused(tmp_path: Path) -> None:
-    write_bundle(replace(BUNDLE, samples=(), files={}), tmp_path / "ana")
-
-    with pytest.raises(BadBundle, match="not in the bundle"):
-        read_bundle(tmp_path / "ana")
-
-
-def test_an_id_that_is_a_path_is_never_opened(tmp_path: Path) -> None:
-    write_bundle(BUNDLE, tmp_path / "ana")
-    records = tmp_path / "ana" / "samples.yaml"
-    records.write_text(records.read_text().replace(SAMPLE.id, "../../secret"))
-
-    with pytest.raises(BadBundle, match="no sample's id"):
-        read_bundle(tmp_path / "ana")
-
-
-def test_a_zip_that_unfolds_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("voice.yaml", bytes(50_000_000))
-
-    with pytest.raises(BadBundle, match="larger than 15 MB"):
-        read_bundle(tmp_path / "bomb.zip")
-
-
-@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 and nothing more"])
-def test_a_file_that_is_no_zip_is_refused(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / "ana.zip").write_bytes(data)
-
-    with pytest.raises(BadBundle, match="no readable zip"):
-        read_bundle(tmp_path / "ana.zip")
+@pytest.mark.parametrize(
+    "document",
+    [
+        "id: 2026-13-45",
+        "[" * 20_000,
+        "id: &a [1, 2]\nprompt: *a",
+        b"\xff\xfe\xfd",
+        "id: 'not closed",
+        "- a\n" * 70_000,
+        "!!python/object/apply:os.system [ls]",
+    ],
+)
+def test_a_document_that_is_hard_to_read_is_refused_and_raises_nothing_else(document: str | bytes) -> None:
+    with pytest.raises(BadVoiceFile, match="document: "):
+        parse_voice(document)
+    with pytest.raises(BadVoiceFile, match="document: "):
+        parse_samples(document)
 
 
 # -- personas that name a stored voice ----------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from bot.persona_store import Personas
 from bot.recordings import Recordings
 from bot.sample_store import Samples
-from bot.voice import Bundle
+from bot.voice_bundle import Bundle
 from bot.voice_lab import VoiceLab
 from bot.voice_store import Profiles, Voices
 from bot.voice_transfer import VoiceTransfer
