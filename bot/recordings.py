@@ -42,10 +42,8 @@ class Recordings:
     async def check_usable(self, sample_id: str) -> None:
         """Raise BadVoice for a recording that is gone, or may not be used now."""
         sample = await self.samples.find(sample_id)
-        if sample is None or sample.erased_at is not None:
-            raise BadVoice(
-                f"The recording {sample_id[:12]} was erased; only `recado voice samples add` brings one back."
-            )
+        if sample is None:
+            raise BadVoice(f"The recording {sample_id[:12]} was erased; `recado voice samples add` brings it back.")
         refusal = refusal_of(sample, self.now())
         if refusal:
             raise BadVoice(f"The recording {sample_id[:12]} may not be used: {refusal}.")

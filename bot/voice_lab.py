@@ -186,7 +186,9 @@ class VoiceLab:
                 "confirm that you want that."
             )
         language = language or voice.language
-        self._names.check(replace(voice, language=language))
+        unknown = dict(self._names.problems(replace(voice, language=language))).get("language")
+        if unknown:
+            raise BadVoice(f"The sample was not taken: {unknown}.")
         data = await asyncio.to_thread(lambda: encode_sample(prepare_sample(inspected)))
         fresh = StoredSample(
             id=blob_id_of(data),
@@ -203,8 +205,9 @@ class VoiceLab:
 
         def with_sample(stored: Voice) -> Voice:
             others = tuple(source for source in stored.sources if source.ref != fresh.id)
-            added = VoiceSource(kind=SourceKind.SAMPLE, ref=fresh.id, weight=weight)
-            return replace(stored, sources=(*others, added))
+            sources = (*others, VoiceSource(kind=SourceKind.SAMPLE, ref=fresh.id, weight=weight))
+            normalised(sources)
+            return replace(stored, sources=sources)
 
         here = await self.recordings.samples.find(fresh.id)
         known = taken(here) is here
@@ -212,8 +215,9 @@ class VoiceLab:
         if not fresh.transcript and not known and transcriber is not None:
             heard = (await transcriber.transcribe(data, language=language)).text
             fresh = replace(fresh, transcript=heard.strip())
-        await self.recordings.samples.keep_audio(data)
+        # The record first: it says whether the recording may be here at all.
         sample = await self.recordings.samples.update(fresh.id, taken) or fresh
+        await self.recordings.samples.keep_audio(data)
         try:
             stored = await self.edit(voice_id, with_sample)
         except BadVoice:

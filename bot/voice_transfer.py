@@ -76,12 +76,14 @@ class VoiceTransfer:
         """
         voice = await self._checked_voice(bundle.voice, overwrite=overwrite)
         before = await self._voices.get(voice.id)
-        fresh = [_plausible(sample, voice) for sample in bundle.samples]
+        mixed = recordings_of(voice)
+        fresh = [_plausible(sample, voice) for sample in bundle.samples if sample.id in mixed]
         for sample in fresh:
             _merged(await self._recordings.samples.find(sample.id), sample, trust_designed=trust_designed)
             await asyncio.to_thread(_check_audio, sample, bundle.files[sample.id])
         ended: list[Use] = []
-        remarks: list[str] = []
+        strays = [sample.id[:12] for sample in bundle.samples if sample.id not in mixed]
+        remarks = [f"{name}: not in the mix of {voice.id}, so it was not stored" for name in strays]
         for sample in fresh:
             here, stored = await self._take(sample, bundle.files[sample.id], trust_designed=trust_designed)
             remarks += self._remarks(here, stored)
@@ -118,16 +120,16 @@ class VoiceTransfer:
     async def _take(
         self, sample: StoredSample, data: bytes, *, trust_designed: bool
     ) -> tuple[StoredSample | None, StoredSample]:
-        """What was known of the recording, and what is now. Audio comes first: a record never lacks it by a crash."""
+        """What was known of the recording, and what is now. The record comes first: it says whether the audio may."""
         samples = self._recordings.samples
         here = await samples.find(sample.id)
-        merged = _merged(here, sample, trust_designed=trust_designed)
-        if withdrawn_at(merged) is None:
-            await samples.keep_audio(data)
-        elif here is None:
+        if withdrawn_at(sample) is not None:
             sample = replace(sample, transcript="", report=None, erased_at=self._recordings.now())
-        stored = await samples.update(sample.id, lambda known: _merged(known, sample, trust_designed=trust_designed))
-        return here, stored or merged
+        merged = await samples.update(sample.id, lambda known: _merged(known, sample, trust_designed=trust_designed))
+        stored = merged or sample
+        if withdrawn_at(stored) is None:
+            await samples.keep_audio(data)
+        return here, stored
 
     def _remarks(self, here: StoredSample | None, stored: StoredSample) -> Sequence[str]:
         refusal = refusal_of(stored, self._recordings.now())
@@ -152,9 +154,17 @@ def _merged(here: StoredSample | None, sample: StoredSample, *, trust_designed: 
             "hear whether that is so: if you trust who made the archive, import it with --trust-designed. Nothing was "
             "stored."
         )
+    if here is None and sample.kind is SourceKind.SAMPLE and not _has_consent(sample):
+        raise BadVoice(f"The archive has {name}, a person's recording, without a consent to it. Nothing was stored.")
     if here is None or here.consent is None or sample.consent is None:
         return here if here is not None and (here.consent is not None or sample.consent is None) else sample
     return replace(here, consent=ended_as_early(here.consent, sample.consent))
+
+
+def _has_consent(sample: StoredSample) -> bool:
+    """Whether somebody ever consented, if perhaps no longer."""
+    consent = sample.consent
+    return consent is not None and all(words.strip() for words in (consent.speaker, consent.by, consent.statement))
 
 
 def _plausible(sample: StoredSample, voice: Voice) -> StoredSample:

@@ -17,7 +17,7 @@ from bot.recordings import consent_words, same_consent
 from bot.voice_lab import Change, VoiceLab
 from bot.voice_store import recordings_of
 from bot.voice_uses import Use
-from tts.errors import AudioTooLong, BadAudio
+from tts.errors import BadAudio
 from tts.voices.consent import Consent
 from tts.voices.samples import InspectedSample, SampleLimits, SampleWarning, StoredSample, inspect_sample
 
@@ -205,8 +205,6 @@ def _inspected(file: Path) -> InspectedSample:
     click.echo("Listening to the recording …", err=True)
     try:
         return inspect_sample(file.read_bytes())
-    except AudioTooLong as error:
-        raise click.ClickException(f"{file}: {error}; cut it to its best part. Nothing was stored.") from error
     except BadAudio as error:
         raise click.ClickException(f"{file}: {error}. Nothing was stored.") from error
 

@@ -116,6 +116,8 @@ HOSTILE: Mapping[str, tuple[Bundle, str]] = {
     "a second and a half of speech": (bundle(_short()), "3.0 s|2.5 s"),
     "silence": (bundle(_silent()), "of speech"),
     "a rate that no prepared sample has": (bundle(_coarse()), "24000 Hz or more"),
+    "a person's recording without consent": (bundle(consent=None), "without a consent"),
+    "a consent without words": (bundle(consent=replace(CONSENT, statement=" ")), "without a consent"),
     "no audio": (bundle(b"fLaC and so on"), "The recording"),
     "an engine that nobody knows": (
         replace(bundle(), voice=replace(bundle().voice, engines=("nope",))), "unknown engine nope"
@@ -211,3 +213,12 @@ async def test_a_recording_that_was_erased_after_a_withdrawal_does_not_come_back
     assert (await house.record()).consent == replace(CONSENT, withdrawn_at=NOW)
     with pytest.raises(KeyError):
         await house.samples.audio(record.id)
+
+
+async def test_a_recording_that_the_mix_does_not_name_is_not_stored(house: House) -> None:
+    bare = replace(bundle().voice, sources=())
+
+    imported = await house.transfer.import_bundle(replace(bundle(), voice=bare))
+
+    assert await house.samples.list() == ()
+    assert "not in the mix" in imported.remarks[0]

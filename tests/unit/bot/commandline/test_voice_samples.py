@@ -80,7 +80,7 @@ def _bad(kind: str) -> bytes:
         ("truncated", "damaged or cut short|no sound"),
         ("wrong type", "use WAV, MP3, FLAC, OGG, M4A, AMR"),
         ("2.9 s", "3.0 s or more"),
-        ("61 s", "longer than 60 s|cut it to its best part"),
+        ("61 s", "cut it to the best part"),
         ("16 MB", "at most 15 MB"),
         ("silence", "0.0 s of speech"),
         ("noise", "quieter room|of speech"),
