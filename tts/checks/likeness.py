@@ -8,18 +8,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Protocol
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from tts.audio.decode import decode
+from tts.audio.decode import decode_ours
 from tts.casting import RECORDED, Material, fingerprint
-from tts.contract import PcmAudio, SourceKind, Take, Utterance, Voice
-from tts.errors import BadAudio, EngineUnavailable
+from tts.contract import PcmAudio, SourceKind, Take, Utterance, Voice, VoiceSource
+from tts.errors import BadAudio, BlobLocked, EngineUnavailable
 from tts.gate import Verdict
+from tts.voices.consent import consent_refusal
 from tts.voices.likeness import SHORTEST_HEARD_S
 from tts.voices.mix import blend, normalised
 
@@ -43,7 +45,7 @@ class LikenessCheck:
 
     `min_similarity` is the lowest accepted one. Without `always`, only voices that must resemble are judged. Where that
     cannot be told (no `encoder`, no recordings, under 1.6 s), those are accepted from an engine that was given a
-    profile of them, and from no stand-in.
+    profile of them, and from no stand-in. A recording that nobody allows `now` is none, and what was made of it goes.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class LikenessCheck:
         min_similarity: float,
         always: bool = True,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._material = material
         self._encoder = encoder
         self._min_similarity = min_similarity
         self._always = always
         self._clock = clock
+        self._now = now
         self._references: OrderedDict[tuple[str, str], tuple[NDArray[np.float32], float]] = OrderedDict()
 
     async def judge(self, audio: PcmAudio, utterance: Utterance) -> Verdict:
@@ -93,6 +97,10 @@ class LikenessCheck:
         recorded = [source for source in voice.sources if source.kind in RECORDED and source.weight > 0]
         if not recorded:
             return None
+        if not await self._allowed(recorded):
+            for known_key in [known_key for known_key in self._references if known_key[0] == voice.id]:
+                del self._references[known_key]
+            return None
         key = (voice.id, fingerprint(voice, recorded))
         known, until_s = self._references.get(key, (None, 0.0))
         if known is not None and self._clock() < until_s:
@@ -102,7 +110,7 @@ class LikenessCheck:
         for source, weight in normalised(recorded):
             try:
                 audio = await asyncio.to_thread(_opening, await self._material.audio(source.ref))
-            except (KeyError, BadAudio):
+            except (KeyError, BadAudio, BlobLocked):
                 _log.warning("gate.recording_missing", voice=voice.id)
                 return None
             parts.append((await encoder.embed(audio), weight))
@@ -112,6 +120,19 @@ class LikenessCheck:
         while len(self._references) > _KEPT:
             self._references.popitem(last=False)
         return reference
+
+    async def _allowed(self, recorded: Iterable[VoiceSource]) -> bool:
+        """Whether all of them may be used now; asked every time, as the store answers out of memory for a second."""
+        for source in recorded:
+            try:
+                sample = await self._material.find(source.ref)
+            except BlobLocked:
+                return False
+            if sample is None:
+                return False
+            if sample.kind is not SourceKind.DESIGNED and consent_refusal(sample.consent, self._now()):
+                return False
+        return True
 
 
 class OwnLikenessCheck:
@@ -141,7 +162,7 @@ def _made_of_names(voice: Voice) -> bool:
 
 
 def _opening(data: bytes) -> PcmAudio:
-    audio = decode(data).audio
+    audio = decode_ours(data).audio
     return PcmAudio(
         samples=audio.samples[: round(_REFERENCE_S * audio.sample_rate_hz)], sample_rate_hz=audio.sample_rate_hz
     )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -9,8 +11,10 @@ from tts.checks.likeness import LikenessCheck, OwnLikenessCheck
 from tts.checks.words import _wav
 from tts.contract import PcmAudio, SourceKind, Take, Utterance, Voice, VoiceProfile, VoiceSource
 from tts.engines.fake import tone
-from tts.errors import EngineUnavailable
+from tts.errors import BlobLocked, EngineUnavailable
 from tts.gate import Verdict
+from tts.voices.consent import Consent
+from tts.voices.samples import StoredSample
 
 LOUD, FAINT = tone("a", seconds=3.0), tone("a", seconds=3.0)
 FAINT = PcmAudio(samples=FAINT.samples * np.float32(0.1), sample_rate_hz=FAINT.sample_rate_hz)
@@ -35,14 +39,23 @@ class Missing:
         raise EngineUnavailable("not installed")
 
 
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+GIVEN = Consent(speaker="Ana", by="Ana", statement="yes", given_at=NOW, expires_at=NOW + timedelta(days=1))
+
+
+def sample(name: str, consent: Consent | None = GIVEN, kind: SourceKind = SourceKind.SAMPLE) -> StoredSample:
+    return StoredSample(id=name, kind=kind, language="en", added_at=NOW, consent=consent)
+
+
 def material() -> MemoryMaterial:
     kept = MemoryMaterial()
     kept.files = {"s1": _wav(LOUD), "s2": _wav(FAINT)}
+    kept.samples = {"s1": sample("s1"), "s2": sample("s2", None, SourceKind.DESIGNED), "gone": sample("gone")}
     return kept
 
 
-def check(encoder: Any = None, **choices: Any) -> LikenessCheck:
-    return LikenessCheck(material(), encoder=encoder, min_similarity=0.7, **choices)
+def check(encoder: Any = None, kept: MemoryMaterial | None = None, **choices: Any) -> LikenessCheck:
+    return LikenessCheck(kept or material(), encoder=encoder, min_similarity=0.7, **{"now": lambda: NOW} | choices)
 
 
 def utterance(profile: VoiceProfile | None = None, **voice: Any) -> Utterance:
@@ -107,6 +120,51 @@ async def test_what_cannot_be_compared_is_not_judged(take: PcmAudio, voice: dict
 
     assert verdict.passed
     assert verdict.scores == ()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        None,
+        sample("s1", None),
+        sample("s1", replace(GIVEN, withdrawn_at=NOW)),
+        sample("s1", replace(GIVEN, expires_at=NOW)),
+        sample("s1", replace(GIVEN, given_at=NOW + timedelta(days=1))),
+    ],
+    ids=["no record", "no consent", "withdrawn", "expired", "not yet"],
+)
+async def test_a_recording_that_nobody_allows_is_not_listened_to(record: StoredSample | None) -> None:
+    kept, encoder = material(), ByLoudness()
+    kept.samples = {"s1": record} if record else {}
+    asked = check(encoder, kept)
+
+    assert await asked.judge(FAINT, utterance()) == Verdict()
+    assert not (await asked.judge(LOUD, utterance(must_resemble=True))).passed
+    assert encoder.asked == 0
+
+
+async def test_what_was_made_of_a_recording_goes_with_the_consent() -> None:
+    kept, encoder = material(), ByLoudness()
+    asked = check(encoder, kept)
+    await asked.judge(LOUD, utterance())
+
+    kept.samples["s1"] = sample("s1", replace(GIVEN, withdrawn_at=NOW))
+    assert (await asked.judge(FAINT, utterance())).passed
+    kept.samples["s1"] = sample("s1")
+    await asked.judge(LOUD, utterance())
+
+    assert encoder.asked == 4  # two takes that were compared, and the recording twice
+
+
+async def test_a_recording_whose_record_no_key_opens_is_not_listened_to() -> None:
+    class Locked(MemoryMaterial):
+        async def find(self, sample_id: str) -> StoredSample | None:
+            raise BlobLocked(f"{sample_id}: SAMPLES_KEY")
+
+    encoder = ByLoudness()
+
+    assert (await check(encoder, Locked()).judge(FAINT, utterance())).passed
+    assert encoder.asked == 0
 
 
 async def test_switched_off_it_judges_only_voices_that_must_resemble() -> None:
