@@ -76,7 +76,7 @@ class VoiceTransfer:
         """
         voice = await self._checked_voice(bundle.voice, overwrite=overwrite)
         before = await self._voices.get(voice.id)
-        mixed = recordings_of(voice)
+        mixed = {source.ref for source in voice.sources}
         fresh = [_plausible(sample, voice) for sample in bundle.samples if sample.id in mixed]
         for sample in fresh:
             _merged(await self._recordings.samples.find(sample.id), sample, trust_designed=trust_designed)
