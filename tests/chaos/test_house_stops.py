@@ -122,7 +122,7 @@ async def test_a_hung_engine_ends_its_worker_and_the_turn_comes_back_to_run_alon
         asked = await house.write(person, "Quem é você?")
         _disclosure, note = await house.answers_after(person, asked, 2)
         assert (note["type"], note["context_id"]) == ("audio", asked["wamid"])
-        assert "the engine hangs, ending the process" in house.log("worker")
+        assert "the engine is lost, ending the process" in house.log("worker")
         await house.until_quiet()
         turn = await house.turn_of(note)
         assert turn is not None
