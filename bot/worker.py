@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -25,6 +26,7 @@ from bot.conversation import Conversations
 from bot.designer import Designer
 from bot.dispatcher import Dispatcher, DispatchLimits
 from bot.ears import Ears
+from bot.ended_consents import forget_ended
 from bot.exposition import exposition
 from bot.heartbeat import Heartbeats
 from bot.installation import Installation, open_unless_stopped
@@ -36,16 +38,18 @@ from bot.service import Dependencies, TurnService
 from bot.settings import Settings
 from bot.store import Role
 from bot.turn import TurnLimits
+from bot.voice_uses import Uses
 from tts.batching import BatchStats
 from tts.blobs import FolderBlobStore
 from tts.casting import Casting
 from tts.checks.configured import build_gate
+from tts.composition import build_speaker
 from tts.contract import Utterance, Voice
 from tts.errors import TtsError
 from tts.hearing import build_transcriber
 from tts.settings import TtsSettings
 from tts.slots import EngineStatus
-from tts.speaker import Speaker, build_speaker
+from tts.speaker import Speaker
 from webhooks.whatsapp.client import WhatsAppClient
 from webhooks.whatsapp.graph import Graph, GraphConfig
 from webhooks.whatsapp.pacing import Pacer, Rate
@@ -54,6 +58,7 @@ log = structlog.get_logger()
 
 LOST_EXIT_CODE = 70
 BLOB_SWEEP_S = 3600.0
+CONSENT_SWEEP_S = 3600.0
 NOTE_KEPT_S = 24 * 3600.0
 
 
@@ -125,7 +130,8 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
         runner = await _serve(settings, condition, metrics)
         beating = asyncio.create_task(Heartbeats(installation.redis).keep_beating(name, condition.facts))
         sweeping = asyncio.create_task(_sweep(blobs, installation.conversations))
-        background = [beating, sweeping]
+        forgetting = asyncio.create_task(_forget_ended(installation, casting))
+        background = [beating, sweeping, forgetting]
         try:
             await installation.personas.seed_if_empty()
             hearing = asyncio.create_task(transcriber.start())
@@ -232,6 +238,19 @@ async def _sweep(blobs: FolderBlobStore, conversations: Conversations) -> None:
         else:
             log.info("old notes swept", count=gone)
         await asyncio.sleep(BLOB_SWEEP_S)
+
+
+async def _forget_ended(installation: Installation, casting: Casting) -> None:
+    """Every hour, forget what was made of recordings whose consent is over."""
+    uses = Uses(installation.voices, installation.personas, installation.profiles)
+    while True:
+        try:
+            gone = await forget_ended(installation.samples, uses, forget=casting.forget, now=datetime.now(UTC))
+        except (RedisError, TtsError) as error:
+            log.warning("ended consents were not looked for", error=type(error).__name__)
+        else:
+            log.info("ended consents looked for", voices_silent=len(gone))
+        await asyncio.sleep(CONSENT_SWEEP_S)
 
 
 class _Condition:

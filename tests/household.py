@@ -38,7 +38,8 @@ from bot.turn import TurnLimits
 from bot.voice_store import Profiles, Voices
 from tts.audio.opus import OpusChoices, encode_voice_note
 from tts.audio.pcm import PcmAudio
-from tts.batching import BatchPolicy, Device
+from tts.batch_choice import BatchPolicy
+from tts.batching import Device
 from tts.blobs import MemoryBlobStore
 from tts.breaker import BreakerPolicy
 from tts.casting import Casting, MemoryMaterial

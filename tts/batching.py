@@ -1,6 +1,6 @@
 """Gathers segments of different turns and personas into batches and runs them on a device's threads.
 
-Which segments go together is a pure choice (`choose_batch`); the rest is waiting, deadlines and cancellation. Must not
+Which segments go together is chosen elsewhere (`batch_choice`); here is waiting, deadlines and cancellation. Must not
 know what an engine does, only that it takes a batch and may be lost: a hung kernel cannot be cancelled, nor a failed
 device be used again, so a batch over its deadline or on such a device is reported (`on_lost`) and its callers are told;
 the process is expected to end.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import itertools
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -19,6 +20,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from tts.batch_choice import BatchPolicy, Waiting, choose_batch
 from tts.contract import Engine, PcmAudio, Utterance
 from tts.errors import DeadlineExceeded, DeviceLost, EngineFailed, EngineOverloaded, EngineUnavailable, TtsError
 
@@ -26,29 +28,7 @@ _log = structlog.get_logger()
 
 T = TypeVar("T")
 
-_LOOK_AHEAD = 4
 _CLOSING = "the engine is closing"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """One segment in the queue as the choice sees it. `group` is the note it belongs to; `order` grows with arrival."""
-
-    order: int
-    group: str
-    expected_s: float
-    since_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchPolicy:
-    """Sizes and times of batches, in segments and seconds. `load_deadline_s` is for work that may load a model."""
-
-    max_batch: int
-    max_wait_s: float
-    deadline_s: float
-    load_deadline_s: float = 1800.0
-    queue_max: int = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,30 +42,6 @@ class BatchStats:
     waited_s: float
     took_s: float
     audio_s: float
-
-
-def choose_batch(waiting: Sequence[Waiting], *, now_s: float, policy: BatchPolicy) -> tuple[int, ...]:
-    """The `order`s to run now, shortest first; empty while it is better to wait for more.
-
-    The oldest segment always goes (nothing starves). Every note gets one place before any gets two, and among equals
-    those closest in length to the oldest come first, because a batch takes as long as its longest segment.
-    """
-    if not waiting:
-        return ()
-    by_age = sorted(waiting, key=lambda item: item.order)
-    oldest = by_age[0]
-    if len(by_age) < policy.max_batch and now_s - oldest.since_s < policy.max_wait_s:
-        return ()
-    turns: dict[str, int] = {}
-    ranked: list[tuple[int, float, int, Waiting]] = []
-    for item in by_age[: policy.max_batch * _LOOK_AHEAD]:
-        rank = turns.get(item.group, 0)
-        turns[item.group] = rank + 1
-        ranked.append((rank, abs(item.expected_s - oldest.expected_s), item.order, item))
-    chosen = [item for *_, item in sorted(ranked, key=lambda entry: entry[:3])[: policy.max_batch]]
-    if oldest not in chosen:
-        chosen[-1] = oldest
-    return tuple(item.order for item in sorted(chosen, key=lambda item: (item.expected_s, item.order)))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -150,6 +106,7 @@ class Batcher:
         self._arrived = asyncio.Event()
         self._lost = ""
         self._runner: asyncio.Task[None] | None = None
+        self._context = contextvars.copy_context()  # batches are of many: what they log is not of the first who asked
         self._under_way: set[asyncio.Task[Any]] = set()
 
     @property
@@ -177,7 +134,8 @@ class Batcher:
         self._queue[waiting.order] = job
         self._arrived.set()
         if self._runner is None or self._runner.done():
-            self._runner = asyncio.create_task(self._run(), name=f"batcher-{self._engine.info.name}")
+            name = f"batcher-{self._engine.info.name}"
+            self._runner = asyncio.create_task(self._run(), name=name, context=self._context)
         try:
             return await job.done
         finally:

@@ -12,7 +12,8 @@ from functools import partial
 
 import structlog
 
-from tts.batching import Batcher, BatchPolicy, BatchStats, Device
+from tts.batch_choice import BatchPolicy
+from tts.batching import Batcher, BatchStats, Device
 from tts.breaker import Breaker, BreakerPolicy, BreakerState
 from tts.casting import Casting, Found, Origin
 from tts.contract import (

@@ -10,24 +10,17 @@ import asyncio
 import hashlib
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
 
-from tts.audio.loudness import level_speech, speech_level_db
-from tts.audio.opus import AudioFormat, OpusChoices, encode_file
-from tts.audio.pcm import fade_edges, join, trim_edges
-from tts.audio.peaks import peaks
-from tts.audio.voice_note import validate_voice_note
-from tts.batching import BatchPolicy, BatchStats, Device
-from tts.casting import RECORDED, Casting, MemoryMaterial
-from tts.checks.signal import SignalCheck
+from tts.audio.opus import AudioFormat, OpusChoices
+from tts.batching import Device
+from tts.casting import RECORDED, Casting
 from tts.contract import (
     Attempt,
-    Engine,
     Making,
-    PcmAudio,
     SourceKind,
     Timings,
     Utterance,
@@ -35,12 +28,10 @@ from tts.contract import (
     VoiceNote,
     VoiceSource,
 )
-from tts.engines import ENGINES
-from tts.errors import DeadlineExceeded, EngineUnavailable, NoConsent, NoVoice, TtsError
+from tts.errors import DeadlineExceeded, NoConsent, NoVoice, TtsError
 from tts.fallback import SKIPPED, Choice, choose_engines
-from tts.gate import Check, Gate
+from tts.finishing import finish
 from tts.gpu_memory import gpu_memory_bytes
-from tts.settings import TtsSettings
 from tts.slots import EngineSlot, EngineStatus, Rendering
 from tts.text import UtterancePlan, plan_utterance
 from tts.voices.design import DESIGN_PROMPT_DEFAULT, DesignedClip
@@ -52,15 +43,6 @@ _log = structlog.get_logger()
 OK = "ok"
 TAG_SYNTHETIC = "SYNTHETIC_SPEECH"
 TAG_RECORD = "PROVENANCE"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Encoded:
-    data: bytes
-    audio: PcmAudio
-    peaks: tuple[int, ...]
-    loudness_dbfs: float
-    encode_s: float
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -175,19 +157,27 @@ class Speaker:
                 slot, spoken_as, rendering = await self._render(plan, voice, seed=seed, course=course)
                 pauses_ms = [segment.pause_after_ms for segment in plan.segments]
                 tags = {TAG_SYNTHETIC: "1", TAG_RECORD: note_id} if self._tagged else {}
-                encoded = await asyncio.to_thread(self._encode, rendering, pauses_ms, audio_format, tags)
+                finished = await asyncio.to_thread(
+                    finish,
+                    rendering.segments,
+                    pauses_ms,
+                    audio_format,
+                    self._opus,
+                    tags=tags,
+                    watermark=self._watermark,
+                )
         except TimeoutError as error:
             if not limit.expired():
                 raise
             self._ran_out_of_time(course)
             raise DeadlineExceeded(f"no note within {deadline_s:g} s", attempts=tuple(course.attempts)) from error
         return VoiceNote(
-            data=encoded.data,
+            data=finished.data,
             mime=audio_format.mime,
-            duration_s=encoded.audio.duration_s,
-            sample_rate_hz=encoded.audio.sample_rate_hz,
-            peaks=encoded.peaks,
-            sha256=hashlib.sha256(encoded.data).hexdigest(),
+            duration_s=finished.audio.duration_s,
+            sample_rate_hz=finished.audio.sample_rate_hz,
+            peaks=finished.peaks,
+            sha256=hashlib.sha256(finished.data).hexdigest(),
             voice_id=voice.id,
             voice_version=voice.version,
             language=plan.language,
@@ -201,9 +191,9 @@ class Speaker:
                 queue_s=rendering.queue_s,
                 generate_s=rendering.generate_s,
                 gate_s=rendering.gate_s,
-                encode_s=encoded.encode_s,
+                encode_s=finished.took_s,
             ),
-            loudness_dbfs=encoded.loudness_dbfs,
+            loudness_dbfs=finished.loudness_dbfs,
             making=_making(spoken_as, slot, rendering, watermarked=self._watermark is not None),
             scores=rendering.scores,
             id=note_id,
@@ -298,26 +288,6 @@ class Speaker:
             course.asked.ran_out_of_time(course.asked_at_s)
         self._answered(course, DeadlineExceeded.__name__, "the caller's time was over")
 
-    def _encode(
-        self, rendering: Rendering, pauses_ms: Sequence[int], audio_format: AudioFormat, tags: Mapping[str, str]
-    ) -> _Encoded:
-        """Trim, join, level, mark and encode; a voice note is read back. Runs on a thread of its own."""
-        started_s = self._clock()
-        segments = [fade_edges(trim_edges(segment)) for segment in rendering.segments]
-        audio = level_speech(join(segments, pauses_ms))
-        if self._watermark is not None:
-            audio = self._watermark.apply(audio)
-        data = encode_file(audio, audio_format, self._opus, tags=tags)
-        if audio_format is AudioFormat.OGG:
-            validate_voice_note(data, max_bytes=self._opus.max_bytes)
-        return _Encoded(
-            data=data,
-            audio=audio,
-            peaks=peaks(audio),
-            loudness_dbfs=speech_level_db(audio),
-            encode_s=self._clock() - started_s,
-        )
-
 
 def _making(voice: Voice, slot: EngineSlot, rendering: Rendering, *, watermarked: bool) -> Making:
     return Making(
@@ -335,70 +305,3 @@ def _used(voice: Voice, slot: EngineSlot) -> tuple[VoiceSource, ...]:
     """What the engine was given of the voice."""
     info = slot.view.info
     return (usable_sources(voice, info) if info else None) or ()
-
-
-def build_speaker(
-    settings: TtsSettings,
-    *,
-    casting: Casting | None = None,
-    gate: Check | None = None,
-    on_lost: Callable[[str, Sequence[Utterance]], None],
-    on_batch: Callable[[BatchStats], None] = lambda _stats: None,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> Speaker:
-    """A speaker with the engines of `settings.tts_engines`; nothing is loaded yet.
-
-    `gate` judges every take; without one, the signal alone is judged. Without `casting` there are no recordings: voices
-    made of some are spoken by their stand-in, or not at all.
-    `on_lost` is called once with the engine's name and the suspects when a batch passes its deadline or its device
-    fails: the process should record them and end (by `os._exit`: a hung thread cannot be joined).
-    """
-    devices: dict[str, Device] = {}
-    casting = casting or Casting(MemoryMaterial())
-    gate = gate or Gate((SignalCheck(settings.gate),))
-
-    def slot(name: str, engine: Engine | None, device: Device, reason: str) -> EngineSlot:
-        return EngineSlot(
-            name,
-            engine,
-            device=device,
-            batching=BatchPolicy(
-                max_batch=settings.tts_batch_max,
-                max_wait_s=settings.tts_batch_wait_ms / 1000,
-                deadline_s=settings.tts_batch_deadline_s,
-                load_deadline_s=settings.tts_load_deadline_s,
-                queue_max=settings.tts_queue_max,
-            ),
-            breaker=settings.breaker,
-            gate=gate,
-            casting=casting,
-            takes=settings.tts_takes,
-            on_lost=on_lost,
-            on_batch=on_batch,
-            reason=reason,
-            clock=clock,
-            sleep=sleep,
-        )
-
-    slots = []
-    for name in settings.tts_engines:
-        entry = ENGINES.get(name)
-        engine, reason = None, ""
-        try:
-            engine = entry.make(settings) if entry else None
-        except EngineUnavailable as error:
-            reason = str(error)
-        place, width = (entry.device, entry.width) if entry else ("none", 1)
-        device = devices.setdefault(place, Device(place, width=width))
-        slots.append(slot(name.value, engine, device, reason))
-    return Speaker(
-        slots,
-        devices=tuple(devices.values()),
-        opus=settings.opus,
-        casting=casting,
-        tagged=settings.note_tags,
-        watermark=PerthWatermark() if settings.watermark else None,
-        prompt_default=settings.qwen3_voice_prompt_default,
-        clock=clock,
-    )

@@ -12,12 +12,13 @@ from bot.commandline.say import end_lost
 from bot.commandline.voice_words import VOICE
 from bot.installation import Installation
 from bot.voice_lab import Change, VoiceLab
+from tts.composition import build_speaker
 from tts.contract import Voice
 from tts.engines import ENGINES
 from tts.errors import EngineUnavailable, NoVoice
 from tts.settings import EngineName, TtsSettings
 from tts.slots import EngineState, EngineStatus
-from tts.speaker import Speaker, build_speaker
+from tts.speaker import Speaker
 
 
 @click.command()

@@ -17,10 +17,10 @@ from bot.installation import Installation
 from bot.provenance import build_notary
 from bot.voice_lab import VoiceLab
 from tts.casting import Casting
+from tts.composition import build_speaker
 from tts.contract import VoiceNote
 from tts.errors import NoVoice
 from tts.settings import EngineName
-from tts.speaker import build_speaker
 
 
 @click.command()

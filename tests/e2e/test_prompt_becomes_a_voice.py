@@ -24,7 +24,7 @@ def events(house: Stack, name: str, **fields: str) -> list[dict[str, Any]]:
 
 async def until_logged(house: Stack, name: str, **fields: str) -> None:
     async with asyncio.timeout(120):
-        while not events(house, name, **fields):
+        while not events(house, name, **fields):  # noqa: ASYNC110 - another process writes the log
             await asyncio.sleep(0.1)
 
 

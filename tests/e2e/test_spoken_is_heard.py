@@ -9,10 +9,10 @@ import jiwer
 import pytest
 
 from tts.audio.voice_note import validate_voice_note
+from tts.composition import build_speaker
 from tts.contract import SourceKind, Transcript, Voice, VoiceNote, VoiceSource
 from tts.hearing import WhisperTranscriber
 from tts.settings import EngineName, TtsSettings
-from tts.speaker import build_speaker
 
 pytestmark = pytest.mark.speech
 

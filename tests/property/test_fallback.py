@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from tts.audio.opus import OpusChoices
-from tts.batching import BatchPolicy, Device
+from tts.batch_choice import BatchPolicy
+from tts.batching import Device
 from tts.breaker import BreakerPolicy
 from tts.casting import Casting, MemoryMaterial
 from tts.checks.signal import SignalCheck

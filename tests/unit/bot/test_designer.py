@@ -15,7 +15,8 @@ from bot.persona_store import Personas
 from bot.sample_store import Samples
 from bot.voice_store import Profiles, Voices
 from tts.audio.opus import OpusChoices
-from tts.batching import BatchPolicy, Device
+from tts.batch_choice import BatchPolicy
+from tts.batching import Device
 from tts.blobs import MemoryBlobStore
 from tts.breaker import BreakerPolicy
 from tts.casting import Casting

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from tts.batching import Batcher, BatchPolicy, BatchStats, Device
+from tts.batch_choice import BatchPolicy
+from tts.batching import Batcher, BatchStats, Device
 from tts.contract import PcmAudio, Utterance, Voice
 from tts.engines.fake import FakeEngine
 from tts.errors import (

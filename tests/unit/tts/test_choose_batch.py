@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.batching import BatchPolicy, Waiting, choose_batch
+from tts.batch_choice import BatchPolicy, Waiting, choose_batch
 
 POLICY = BatchPolicy(max_batch=4, max_wait_s=0.1, deadline_s=60)
 

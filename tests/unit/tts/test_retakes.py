@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tts.batching import BatchPolicy, Device
+from tts.batch_choice import BatchPolicy
+from tts.batching import Device
 from tts.breaker import BreakerPolicy
 from tts.casting import Casting, MemoryMaterial
 from tts.contract import PcmAudio, SourceKind, Utterance, Voice, VoiceSource

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from tts.batching import BatchPolicy, Device
+from tts.batch_choice import BatchPolicy
+from tts.batching import Device
 from tts.breaker import BreakerPolicy, BreakerState
 from tts.casting import Casting, MemoryMaterial, Origin
 from tts.checks.signal import SignalCheck

@@ -10,16 +10,18 @@ import pytest
 from tts.audio.decode import decode
 from tts.audio.opus import AudioFormat, OpusChoices
 from tts.audio.voice_note import validate_voice_note
-from tts.batching import BatchPolicy, Device
+from tts.batch_choice import BatchPolicy
+from tts.batching import Device
 from tts.breaker import BreakerPolicy
 from tts.casting import Casting, MemoryMaterial
 from tts.checks.signal import SignalCheck
+from tts.composition import build_speaker
 from tts.contract import Attempt, SourceKind, Utterance, Voice, VoiceSource
 from tts.engines.fake import FakeCastingEngine, FakeEngine, tone
 from tts.errors import BadText, BadVoice, DeadlineExceeded, EngineFailed, EngineOverloaded, NoVoice
 from tts.settings import TtsSettings
 from tts.slots import EngineSlot, EngineState, EngineStatus
-from tts.speaker import Speaker, build_speaker
+from tts.speaker import Speaker
 from tts.voices.consent import Consent
 from tts.voices.samples import StoredSample, encode_sample
 

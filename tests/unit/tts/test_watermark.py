@@ -4,11 +4,11 @@ import pytest
 from tts import watermark as module
 from tts.audio.decode import decode
 from tts.audio.opus import OpusChoices, encode_voice_note
+from tts.composition import build_speaker
 from tts.contract import PcmAudio, SourceKind, Utterance, Voice, VoiceSource
 from tts.engines.kokoro import KokoroEngine
 from tts.errors import EngineUnavailable
 from tts.settings import TtsSettings
-from tts.speaker import build_speaker
 from tts.watermark import MARKED_FROM, PerthWatermark, watermark_installed
 
 needs_extra = pytest.mark.skipif(not watermark_installed(), reason="needs the extra watermark")

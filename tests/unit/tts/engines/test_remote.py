@@ -11,6 +11,7 @@ import soundfile as sf
 
 from bot.settings import Settings
 from tests.unit.tts.engines.speech_server import Fault, SpeechServer, running
+from tts.composition import build_speaker
 from tts.contract import (
     CastingEngine,
     DesigningEngine,
@@ -32,7 +33,6 @@ from tts.errors import (
     TtsError,
 )
 from tts.settings import EngineName, TtsSettings
-from tts.speaker import build_speaker
 from tts.speech_address import Dialect
 from tts.text import expected_duration_s
 
