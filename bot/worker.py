@@ -129,9 +129,11 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
         condition = _Condition(installation, dispatcher, speaker_status=speaker.status)
         runner = await _serve(settings, condition, metrics)
         beating = asyncio.create_task(Heartbeats(installation.redis).keep_beating(name, condition.facts))
-        sweeping = asyncio.create_task(_sweep(blobs, installation.conversations))
-        forgetting = asyncio.create_task(_forget_ended(installation, casting))
-        background = [beating, sweeping, forgetting]
+        background = [
+            beating,
+            asyncio.create_task(_sweep(blobs, installation.conversations)),
+            asyncio.create_task(_forget_ended(installation, casting)),
+        ]
         try:
             await installation.personas.seed_if_empty()
             hearing = asyncio.create_task(transcriber.start())

@@ -1,0 +1,27 @@
+"""Forgets what was made of recordings whose consent is over, without waiting for somebody to speak with them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from bot.sample_store import Samples
+from bot.voice_uses import Uses
+from tts.contract import SourceKind
+from tts.voices.consent import consent_refusal
+
+
+async def forget_ended(
+    samples: Samples, uses: Uses, *, forget: Callable[[str], Awaitable[None]], now: datetime
+) -> tuple[str, ...]:
+    """`forget` every voice with a recording that nobody allows at `now`; the ids of these voices.
+
+    The recordings stay where they are: who may erase them is for people to say. Raises BlobLocked.
+    """
+    ended: set[str] = set()
+    for sample in await samples.list():
+        if sample.kind is not SourceKind.DESIGNED and consent_refusal(sample.consent, now):
+            ended |= {use.voice.id for use in await uses.of(sample.id) if use.voice is not None}
+    for voice_id in sorted(ended):
+        await forget(voice_id)
+    return tuple(sorted(ended))
