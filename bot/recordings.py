@@ -62,15 +62,15 @@ class Recordings:
         return withdrawn, uses
 
     async def erase(self, name: str) -> str:
-        """Erase a recording that nobody uses, or whose consent was withdrawn; its id. The record of a withdrawal stays.
+        """Erase a recording that no mix names, or whose consent was withdrawn (that record stays); its id.
 
-        A whole id is taken even where no record of it can be read.
+        A voice that is a prompt alone gets another clip then. A whole id is taken even where its record is unreadable.
         """
-        sample_id = name if is_blob_id(name) else (await self.one(name)).id
+        sample_id = await self._id(name)
         sample = await self.samples.find(sample_id)
         uses = await self.uses.of(sample_id)
-        if uses and not (sample is not None and withdrawn_at(sample)):
-            users = ", ".join(use.name for use in uses)
+        users = ", ".join(use.name for use in uses if not use.by_prompt)
+        if users and not (sample is not None and withdrawn_at(sample)):
             raise BadVoice(
                 f"The recording {sample_id[:12]} is used by {users}. Take it out of their mixes first "
                 "(`recado voice samples remove VOICE SAMPLE`; the mix of a persona stands in its file), or withdraw "
@@ -80,10 +80,17 @@ class Recordings:
         await self.uses.forget_profiles(uses)
         return sample_id
 
+    async def users(self, name: str) -> tuple[Use, ...]:
+        """Who uses a recording."""
+        return await self.uses.of(await self._id(name))
+
     async def erase_unused(self, refs: Iterable[str]) -> int:
         """Erase those of these recordings that nobody uses; how many."""
         unused = [ref for ref in sorted(set(refs)) if not await self.uses.of(ref)]
         return sum([await self.samples.erase(ref) for ref in unused])
+
+    async def _id(self, name: str) -> str:
+        return name if is_blob_id(name) else (await self.one(name)).id
 
 
 def record_to_keep(

@@ -195,7 +195,8 @@ def _maybe_voice(voice_id: str, stored: Any) -> Voice | None:
     try:
         return parse_voice(stored)
     except BadVoiceFile as error:
-        log.error("voice_unreadable", voice=voice_id, fields=[path for path, _ in error.problems])
+        fields = [path for path, _ in error.problems]
+        log.error("voice_unreadable", voice=voice_id, fields=fields, cure=f"recado voice show {voice_id}")
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.persona import Persona
@@ -16,32 +17,43 @@ from tts.voices.ids import StoredId, read_voice_id
 class Use:
     """One user of a recording. `name` is a voice's id, or says what else it is; `voice` is None where it is unreadable.
 
-    `persona_id` is set where the voice is written out in a persona.
+    `by_prompt` where the voice is a prompt alone and this is the clip designed of it: without it, another is designed.
     """
 
     name: str
     voice: Voice | None
-    persona_id: str = ""
+    by_prompt: bool = False
 
 
 class Uses:
-    """Finds the users of recordings and of voices. What cannot be read counts as a user: nothing is erased under it."""
+    """Finds the users of recordings and of voices. What cannot be read counts as a user: nothing is erased under it.
 
-    def __init__(self, voices: Voices, personas: Personas, profiles: Profiles) -> None:
+    `designed` gives a voice that is a prompt alone the clip that was designed of it.
+    """
+
+    def __init__(
+        self,
+        voices: Voices,
+        personas: Personas,
+        profiles: Profiles,
+        *,
+        designed: Callable[[Voice], Awaitable[Voice]] | None = None,
+    ) -> None:
         self._voices = voices
         self._personas = personas
         self._profiles = profiles
+        self._designed = designed
 
     async def of(self, sample_id: str) -> tuple[Use, ...]:
         """Everybody whose mix names a recording, whatever its weight: voices first, then personas."""
-        found = [
-            Use(name=voice.id, voice=voice) for voice in await self._voices.list() if sample_id in recordings_of(voice)
-        ]
-        found += [
-            Use(name=f"persona {one.id}", voice=one.voice, persona_id=one.id)
-            for one in await self._personas.list()
-            if not one.voice_id and sample_id in recordings_of(one.voice)
-        ]
+        spoken = [(voice.id, voice) for voice in await self._voices.list()]
+        spoken += [(f"persona {one.id}", one.voice) for one in await self._personas.list() if not one.voice_id]
+        found = []
+        for name, voice in spoken:
+            if sample_id in recordings_of(voice):
+                found.append(Use(name=name, voice=voice))
+            elif self._designed is not None and sample_id in recordings_of(await self._designed(voice)):
+                found.append(Use(name=f"{name} (by its prompt)", voice=voice, by_prompt=True))
         unreadable = [(name, text) for name, text in (await self._voices.unreadable()).items()]
         unreadable += [(f"persona {name}", text) for name, text in (await self._personas.unreadable()).items()]
         found += [Use(name=f"{name} (unreadable)", voice=None) for name, text in unreadable if sample_id in text]

@@ -31,7 +31,9 @@ def in_lab(work: Callable[[VoiceLab, Installation], Awaitable[T]]) -> T:
     names = known_names(read_tts_settings())
 
     async def run(installation: Installation) -> T:
-        uses = Uses(installation.voices, installation.personas, installation.profiles)
+        uses = Uses(
+            installation.voices, installation.personas, installation.profiles, designed=installation.designs.applied
+        )
         recordings = Recordings(installation.samples, uses)
         return await work(VoiceLab(installation.voices, recordings, names=names), installation)
 

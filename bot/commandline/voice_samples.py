@@ -183,6 +183,10 @@ def withdraw(sample: str, *, yes: bool) -> None:
 @YES
 def erase(sample: str, *, yes: bool) -> None:
     """Erase SAMPLE, which nobody uses or whose consent was withdrawn; the record of a withdrawn consent stays."""
+    uses = in_lab(lambda lab, _: lab.recordings.users(sample))
+    speakers = names_of([use for use in uses if use.by_prompt])
+    if speakers:
+        click.echo(f"With it speaks: {speakers}. Another clip is designed then, and sounds different.", err=True)
     if not yes:
         click.confirm(f"Erase {sample} for good?", abort=True, err=True)
 

@@ -41,6 +41,25 @@ def test_a_designed_voice_is_cloned_from_its_clip_and_not_designed_again(house: 
     assert len(house.engine.designed) == 1
 
 
+def test_a_voice_that_is_a_prompt_alone_is_designed_when_it_first_speaks_and_says_so_in_the_list(house: House) -> None:
+    house.create("--no-design")
+
+    for _ in range(2):
+        assert house.run("say", "ana", "Olá, tudo bem?", "-o", str(house.folder / "note.ogg")).exit_code == 0
+
+    assert len(house.engine.designed) == 1
+    assert "ana (by its prompt)" in house.run("samples", "list").output
+
+
+def test_erasing_the_clip_of_a_prompt_says_that_the_voice_will_sound_different(house: House) -> None:
+    house.create("--no-design")
+    house.run("say", "ana", "Olá, tudo bem?", "-o", str(house.folder / "note.ogg"))
+    clip = house.run("samples", "list").output.splitlines()[1].split()[0]
+
+    assert "Another clip is designed then" in house.run("samples", "erase", clip, answer="n\n").output
+    assert "erased" in house.run("samples", "erase", clip, "--yes").output
+
+
 def test_a_second_note_finds_the_profile_that_the_first_one_kept(house: House) -> None:
     house.create()
     outputs = [house.run("say", "ana", "Olá, tudo bem?", "-o", str(house.folder / "note.ogg")).output for _ in range(2)]
