@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.settings import Settings
-from tts.casting import Material, MemoryMaterial
+from tts.casting import RECORDED, Material, MemoryMaterial
 from tts.contract import SourceKind, VoiceNote
 from tts.errors import TtsError
 from tts.provenance import (
@@ -31,7 +31,7 @@ from tts.provenance import (
     record_of,
     signing_keys,
 )
-from tts.voices.consent import Consent
+from tts.voices.consent import Consent, consent_refusal
 
 FILE_NAME = "provenance.jsonl"
 
@@ -104,6 +104,25 @@ class Notary:
         signed = self._keys.sign(record)
         await self._store.put(signed)
         return signed
+
+    async def barred(self, file_sha256: str) -> str:
+        """Why a note made earlier may not be heard any more: a consent behind it ended since. Empty when it may.
+
+        A note without a record is older than records are kept. Raises what the store raises.
+        """
+        found = await self._store.find(file_sha256=file_sha256, coded_sha256="")
+        for source in found.signed.record.sources if found else ():
+            kind, _, ref = source.partition(":")
+            if kind not in RECORDED:
+                continue
+            sample = await self._material.find(ref)
+            if sample is None:
+                reason = "its record is gone" if kind == SourceKind.SAMPLE else ""
+            else:
+                reason = "" if sample.kind is SourceKind.DESIGNED else consent_refusal(sample.consent, self._now())
+            if reason:
+                return f"sample {ref[:12]}: {reason}"
+        return ""
 
     async def _consents(self, note: VoiceNote) -> list[str]:
         found = []

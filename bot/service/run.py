@@ -8,7 +8,7 @@ import structlog
 
 from bot.composer import Composition, Silence
 from bot.mailbox import Claim, TurnCancelled
-from bot.outbox import Accepted, PartState, SendStarted
+from bot.outbox import Accepted, PartKind, PartState, SendStarted, VoiceGivenUp
 from bot.record import TurnRecord, dump_record, load_record
 from bot.service.dependencies import Dependencies
 from bot.service.ending import protect, remember
@@ -146,6 +146,12 @@ class Run:
         if not await window_is_open(self._d, self._claim):
             ended = Finish(Outcome.UNDELIVERABLE, "window closed") if anything_sent(self._turn) else None
             await self._happened(ended or Silenced("window closed"))
+            return
+        part = self._turn.parts[index]
+        if part.kind is PartKind.VOICE and (reason := await self._d.notary.barred(part.blob_id)):
+            log.warning("a finished note is not sent", reason=reason)
+            self._d.metrics.fallbacks.labels("consent").inc()
+            await self._happened(VoiceGivenUp(index, "consent"))
             return
         await self._announce(index)
         event, error = await send(self._d, self._claim, self._turn, index)

@@ -88,6 +88,45 @@ async def test_a_note_is_certified_with_its_sources_and_their_consents(records: 
     assert found.signed == signed
 
 
+WITHDRAWN = replace(CONSENT, withdrawn_at=NOW)
+
+
+def recording(kind: SourceKind, consent: Consent | None) -> StoredSample:
+    return StoredSample(id="s1", kind=kind, language="en", added_at=NOW, consent=consent)
+
+
+@pytest.mark.parametrize(
+    ("source", "stored", "why"),
+    [
+        ("sample:s1", recording(SourceKind.SAMPLE, CONSENT), ""),
+        ("sample:s1", recording(SourceKind.SAMPLE, WITHDRAWN), "withdrawn"),
+        ("sample:s1", recording(SourceKind.SAMPLE, replace(CONSENT, expires_at=NOW)), "expired"),
+        ("sample:s1", None, "gone"),
+        ("designed:s1", recording(SourceKind.SAMPLE, WITHDRAWN), "withdrawn"),
+        ("designed:s1", recording(SourceKind.DESIGNED, None), ""),
+        ("designed:s1", None, ""),
+        ("style:s1", None, ""),
+    ],
+)
+async def test_a_finished_note_is_barred_when_a_consent_behind_it_ended(
+    records: Records, source: str, stored: StoredSample | None, why: str
+) -> None:
+    material = MemoryMaterial()
+    material.samples["s1"] = recording(SourceKind.SAMPLE, CONSENT)
+    notary = Notary(KEYS, records, material=material, now=lambda: NOW)
+    note = replace(note_of(file_of()), making=Making(sources=(source,)))
+    await notary.certify(note, turn_id="t9")
+    material.samples = {"s1": stored} if stored else {}
+
+    reason = await notary.barred(note.sha256)
+
+    assert why in reason if why else not reason
+
+
+async def test_a_note_without_a_record_is_not_barred(records: Records) -> None:
+    assert not await Notary(KEYS, records, material=MemoryMaterial()).barred("0" * 64)
+
+
 def test_a_consent_mark_outlives_the_withdrawal_and_tells_no_words() -> None:
     withdrawn = replace(CONSENT, withdrawn_at=NOW)
 
