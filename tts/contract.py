@@ -139,7 +139,7 @@ class EngineInfo:
 
 
 class Engine(Protocol):
-    """Speaks utterances. One thread calls it; it may block that thread for seconds."""
+    """Speaks utterances. One thread (or as many as its `EngineEntry` is wide) calls it, and may be blocked for seconds."""
 
     @property
     def info(self) -> EngineInfo:

@@ -93,12 +93,11 @@ class Qwen3Engine:
     def info(self) -> EngineInfo:
         """Capabilities; before `load` those of the published checkpoints."""
         has = self._choices.checkpoints
-        speaking = [has.of(kind) for kind in (Kind.BASE, Kind.CUSTOM)]
         custom = self._models.get(Kind.CUSTOM)
         kinds = {SourceKind.SAMPLE, SourceKind.DESIGNED} if has.base else set()
         return EngineInfo(
             name=_NAME,
-            model=" + ".join(model_name(checkpoint) for checkpoint in speaking if checkpoint) or "none",
+            model=" + ".join(filter(None, map(self._name, (Kind.BASE, Kind.CUSTOM)))) or "none",
             licence="Apache-2.0",
             languages=self._languages(),
             sample_rate_hz=SAMPLE_RATE_HZ,
@@ -230,6 +229,13 @@ class Qwen3Engine:
     def _languages(self) -> frozenset[str]:
         known = [self._models[kind].languages for kind in (Kind.BASE, Kind.CUSTOM) if kind in self._models]
         return frozenset.intersection(frozenset(LANGUAGES), *known)
+
+    def _name(self, kind: Kind) -> str:
+        """What a model is called: as it was when it was loaded, whatever lies in its folder by now. "" for none."""
+        if kind in self._models:
+            return self._models[kind].name
+        checkpoint = self._choices.checkpoints.of(kind)
+        return model_name(checkpoint) if checkpoint else ""
 
     def _model(self, kind: Kind) -> LoadedModel:
         """The model, loaded and warm. Raises EngineUnavailable."""

@@ -818,6 +818,19 @@ def test_where_no_voice_needs_it_nothing_is_loaded_and_a_voice_that_comes_is_tol
         cast(engine, clip("ana"))
 
 
+def test_a_loaded_model_keeps_its_name_whatever_comes_into_its_folder(tiny_qwen3: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "base"
+    folder.symlink_to(tiny_qwen3 / "base")
+    engine = Qwen3Engine(Qwen3Choices(checkpoints=Checkpoints(base=str(folder)), placement=CPU))
+    engine.load()
+    before = engine.info.model
+
+    folder.unlink()
+    folder.symlink_to(tiny_qwen3 / "custom_voice")
+
+    assert engine.info.model == before
+
+
 def test_before_loading_nothing_is_spoken(tiny_qwen3: Path) -> None:
     with pytest.raises(EngineUnavailable):
         Qwen3Engine(choices(tiny_qwen3, "base")).synthesize([])
