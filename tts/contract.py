@@ -139,7 +139,7 @@ class EngineInfo:
 
 
 class Engine(Protocol):
-    """Speaks utterances. One thread (or as many as its `EngineEntry` is wide) calls it, and may be blocked for seconds."""
+    """Speaks utterances. As many threads call it as its `EngineEntry` is wide, mostly one; it may block for seconds."""
 
     @property
     def info(self) -> EngineInfo:
