@@ -87,6 +87,11 @@ class Profiles:
         except RedisError as error:
             log.warning("profiles_not_purged", error=type(error).__name__)
 
+    async def purge_all(self) -> None:
+        """Forget every profile of every voice."""
+        async for name in self._redis.scan_iter(match=f"{self._prefix}*"):
+            await self._redis.delete(name)
+
 
 class Voices:
     """The stored voices. `put` gives a changed voice a new version and forgets the profiles of the old one.

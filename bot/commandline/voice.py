@@ -16,6 +16,7 @@ from bot.commandline.table import columns, pairs
 from bot.commandline.voice_design import design, designed
 from bot.commandline.voice_files import export, import_voice
 from bot.commandline.voice_history import history, restore
+from bot.commandline.voice_reseal import reseal
 from bot.commandline.voice_samples import samples
 from bot.commandline.voice_say import say
 from bot.commandline.voice_words import VOICE, YES, mix_words, styles_of, weight_of
@@ -33,6 +34,7 @@ def voice() -> None:
 
 for command in (samples, design, say, export, import_voice, history, restore):
     voice.add_command(command)
+samples.add_command(reseal)
 
 _STAND_IN = click.option(
     "--stand-in", multiple=True, metavar="STYLE=WEIGHT", help="Styles for light engines (Kokoro); repeat."
