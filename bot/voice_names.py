@@ -21,7 +21,7 @@ Problems = tuple[tuple[str, str], ...]
 _TIMBRES = {EngineName.QWEN3: qwen3.TIMBRES, EngineName.BARK: bark.PRESETS}
 _STYLES = {EngineName.KOKORO: kokoro.STYLES}
 _LANGUAGES = sorted({*qwen3.LANGUAGES, *xtts.LANGUAGES, *bark.LANGUAGES, *espeak.VOICES, *phonemes.VOICES})
-_MOST_LISTED = 30
+_MOST_LISTED = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

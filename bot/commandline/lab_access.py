@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -29,6 +30,8 @@ T = TypeVar("T")
 def in_lab(work: Callable[[VoiceLab, Installation], Awaitable[T]]) -> T:
     """Run `work` on the configured store; what it refuses becomes the command's error."""
     names = known_names(read_tts_settings())
+    # Commands tell of unreadable voices in their own words; a log line beside them would be noise.
+    logging.getLogger("bot.voice_store").addFilter(_is_news)
 
     async def run(installation: Installation) -> T:
         uses = Uses(
@@ -57,3 +60,7 @@ async def hearing(settings: TtsSettings) -> AsyncIterator[Transcriber]:
             yield transcriber
         finally:
             await transcriber.close()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not (isinstance(record.msg, dict) and record.msg.get("event") == "voice_unreadable")

@@ -11,7 +11,6 @@ import click
 
 from bot.commandline.lab_access import in_lab
 from bot.commandline.processes import read_tts_settings
-from bot.commandline.store_access import with_store
 from bot.commandline.table import columns, pairs
 from bot.commandline.voice_design import design, designed
 from bot.commandline.voice_files import export, import_voice
@@ -136,10 +135,10 @@ def set_voice(voice_id: str, *, no_stand_in: bool, any_engine: bool, no_seed: bo
 def list_voices() -> None:
     """List the stored voices."""
 
-    async def look(installation: Installation) -> tuple[Sequence[Voice], Sequence[str]]:
+    async def look(_lab: VoiceLab, installation: Installation) -> tuple[Sequence[Voice], Sequence[str]]:
         return await installation.voices.list(), tuple(await installation.voices.unreadable())
 
-    voices, unreadable = with_store(look)
+    voices, unreadable = in_lab(look)
     if not voices and not unreadable:
         click.echo("No voice is stored yet: `recado voice create VOICE --language pt-BR --prompt …` makes one.")
         return

@@ -14,7 +14,6 @@ from bot.persona_store import Personas
 from bot.recordings import Recordings
 from bot.sample_store import Samples
 from bot.voice_lab import VoiceLab
-from bot.voice_names import Names
 from bot.voice_store import Profiles, Voices
 from bot.voice_uses import Uses
 from tests.speech import speech, wav
@@ -22,7 +21,6 @@ from tts.blobs import MemoryBlobStore
 from tts.contract import SourceKind, Transcript, Voice, VoiceSource
 from tts.errors import BadVoice
 from tts.hearing import FakeTranscriber
-from tts.settings import EngineName
 from tts.voices.consent import Consent
 from tts.voices.samples import InspectedSample, StoredSample, inspect_sample
 
@@ -247,33 +245,6 @@ def _clip():  # noqa: ANN202 - a clip
     from tts.voices.design import DesignedClip
 
     return DesignedClip(audio=speech(), transcript="oi", engine="qwen3", model="m")
-
-
-# -- names ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_server_may_know_names_and_languages_that_nobody_lists() -> None:
-    names = Names(order=(EngineName.REMOTE, EngineName.KOKORO), unlisted=frozenset({EngineName.REMOTE}))
-    strange = replace(VOICE, language="sv", sources=(source("nobody", kind=SourceKind.TIMBRE),))
-
-    assert names.problems(strange) == ()
-    assert [path for path, _ in names.problems(replace(strange, engines=("qwen3",)))] == ["language", "sources"]
-
-
-@pytest.mark.parametrize(
-    ("engine", "kind", "ref"),
-    [
-        ("qwen3", SourceKind.TIMBRE, "ryan"),
-        ("bark", SourceKind.TIMBRE, "v2/pt_speaker_3"),
-        ("kokoro", SourceKind.STYLE, "jf_alpha"),
-        ("espeak", SourceKind.STYLE, "anything"),
-    ],
-)
-def test_a_name_belongs_to_the_engine_that_has_it(engine: str, kind: SourceKind, ref: str) -> None:
-    names = Names()
-
-    assert names.problems(replace(VOICE, engines=(engine,), sources=(source(ref, kind=kind),))) == ()
-    assert names.problems(replace(VOICE, engines=("qwen3",), sources=(source("nope", kind=kind),))) != ()
 
 
 async def test_an_edit_is_not_refused_for_what_was_strange_before(here: Lab) -> None:
