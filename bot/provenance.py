@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from bot.settings import Settings
 from tts.casting import RECORDED, Material, MemoryMaterial
 from tts.contract import SourceKind, VoiceNote
-from tts.errors import TtsError
+from tts.errors import BlobLocked, TtsError
 from tts.provenance import (
     FoundRecord,
     Match,
@@ -115,7 +115,10 @@ class Notary:
             kind, _, ref = source.partition(":")
             if kind not in RECORDED:
                 continue
-            sample = await self._material.find(ref)
+            try:
+                sample = await self._material.find(ref)
+            except BlobLocked as error:
+                return f"sample {ref[:12]}: {error}"
             if sample is None:
                 reason = "its record is gone" if kind == SourceKind.SAMPLE else ""
             else:

@@ -10,6 +10,7 @@ from bot.provenance import Notary, RecordNotKept, Records, consent_mark
 from tests.unit.tts.test_provenance import NOW, OLD, file_of, note_of, record, remuxed
 from tts.casting import MemoryMaterial
 from tts.contract import Making, SourceKind
+from tts.errors import BlobLocked
 from tts.provenance import Match, SigningKeys, find_record
 from tts.voices.consent import Consent
 from tts.voices.samples import StoredSample
@@ -121,6 +122,19 @@ async def test_a_finished_note_is_barred_when_a_consent_behind_it_ended(
     reason = await notary.barred(note.sha256)
 
     assert why in reason if why else not reason
+
+
+async def test_a_finished_note_is_barred_while_no_key_opens_what_it_rests_on(records: Records) -> None:
+    class Locked(MemoryMaterial):
+        async def find(self, sample_id: str) -> StoredSample | None:
+            raise BlobLocked(f"{sample_id}: SAMPLES_KEY")
+
+    material = MemoryMaterial()
+    material.samples["s1"] = recording(SourceKind.SAMPLE, CONSENT)
+    note = replace(note_of(file_of()), making=Making(sources=("sample:s1",)))
+    await Notary(KEYS, records, material=material, now=lambda: NOW).certify(note, turn_id="t9")
+
+    assert "SAMPLES_KEY" in await Notary(KEYS, records, material=Locked(), now=lambda: NOW).barred(note.sha256)
 
 
 async def test_a_note_without_a_record_is_not_barred(records: Records) -> None:
