@@ -12,12 +12,8 @@ class FernetCipher:
     """Seals with the first key, opens with any. Keys are Fernet's: 32 bytes in URL-safe base64."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        try:
-            from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415 - an extra
-        except ImportError as error:
-            raise EngineUnavailable(
-                'SAMPLES_KEY needs the extra packages of encryption: pip install "recado[encryption]"'
-            ) from error
+        from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415 - loads OpenSSL
+
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError as error:
@@ -32,7 +28,7 @@ class FernetCipher:
 
     def unseal(self, sealed: bytes) -> bytes | None:
         """The bytes again, or None when none of the keys sealed them or somebody changed them."""
-        from cryptography.fernet import InvalidToken  # noqa: PLC0415 - an extra
+        from cryptography.fernet import InvalidToken  # noqa: PLC0415 - loads OpenSSL
 
         try:
             return self._fernet.decrypt(sealed)
