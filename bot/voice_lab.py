@@ -223,6 +223,8 @@ class VoiceLab:
         except BadVoice:
             await self.recordings.erase_unused({sample.id} if here is None else set())
             raise
+        if here is not None and not known:  # its words may be others now, for every voice made of it
+            await self.recordings.uses.forget_profiles(await self.recordings.uses.of(sample.id))
         return Change(voice=stored, sample=sample, known=known)
 
     async def remove_sample(self, voice_id: str, name: str) -> tuple[Change, bool]:

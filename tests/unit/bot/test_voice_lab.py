@@ -18,7 +18,8 @@ from bot.voice_store import Profiles, Voices
 from bot.voice_uses import Uses
 from tests.speech import speech, wav
 from tts.blobs import MemoryBlobStore
-from tts.contract import SourceKind, Transcript, Voice, VoiceSource
+from tts.casting import ProfileKey
+from tts.contract import SourceKind, Transcript, Voice, VoiceProfile, VoiceSource
 from tts.errors import BadVoice
 from tts.hearing import FakeTranscriber
 from tts.voices.consent import Consent
@@ -140,6 +141,20 @@ async def test_a_change_that_raises_leaves_all_as_it_was(here: Lab) -> None:
     with pytest.raises(BadVoice):
         await here.lab.edit("ana", fail)
     assert await here.voices.past("ana") == (VOICE,)
+
+
+async def test_a_replaced_record_forgets_what_was_made_of_the_old_one_for_every_voice(here: Lab) -> None:
+    await here.voices.put(VOICE)
+    await here.voices.put(replace(VOICE, id="bia"))
+    for voice_id in ("ana", "bia"):
+        await here.lab.add_sample(voice_id, recording(), consent=CONSENT, transcript="o seu pedido")
+    key = ProfileKey(voice_id="bia", voice_version=2, engine="qwen3", model="m", fingerprint="f")
+    made = VoiceProfile(voice_id="bia", voice_version=2, engine="qwen3", model="m", data=b"x")
+    await here.profiles.put(key, made)
+
+    await here.lab.add_sample("ana", recording(), consent=CONSENT, transcript="outra coisa", replace_consent=True)
+
+    assert await here.profiles.get(key) is None
 
 
 # -- what cannot be read again --------------------------------------------------------------------------------------
