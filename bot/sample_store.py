@@ -15,7 +15,7 @@ import structlog
 from redis.asyncio import Redis
 
 from bot.voice import BadVoiceFile, dump_sample, parse_sample
-from tts.blobs import Cipher, opened
+from tts.blobs import Cipher, is_sealed, opened
 from tts.contract import BlobStore
 from tts.errors import BadVoice, BlobLocked
 from tts.voices.samples import StoredSample
@@ -54,7 +54,7 @@ class Samples:
         self._redis = redis
         self._blobs = blobs
         self._cipher = cipher
-        self._records = f"{prefix}:samples"
+        self._records = _records(prefix)
         self._fresh_s = fresh_s
         self._clock = clock
         self._now = now
@@ -204,6 +204,16 @@ class Samples:
         except BadVoiceFile as error:
             log.error("sample_unreadable", sample=sample_id[:12], fields=[path for path, _ in error.problems])
             return None
+
+
+async def records_in_the_clear(redis: Redis, *, prefix: str = "{recado}") -> int:
+    """How many records of samples lie unencrypted in a store."""
+    stored = await cast("Awaitable[list[bytes]]", redis.hvals(_records(prefix)))
+    return sum(not is_sealed(text) for text in stored)
+
+
+def _records(prefix: str) -> str:
+    return f"{prefix}:samples"
 
 
 def _readable(sample: StoredSample) -> bytes:

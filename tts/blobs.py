@@ -54,19 +54,34 @@ def content_of(blob_id: str, stored: bytes, cipher: Cipher | None) -> bytes:
     data = cipher.unseal(stored) if cipher else None
     if data is not None and blob_id_of(data) == blob_id:
         return data
-    if stored.startswith(_SEALED):
+    if is_sealed(stored):
         raise BlobLocked(_LOCKED)
     raise KeyError(blob_id)
 
 
 def opened(stored: bytes, cipher: Cipher | None) -> bytes:
     """What was sealed, or what was stored in the clear, as it is. Raises BlobLocked when no key opens it."""
-    if not stored.startswith(_SEALED):
+    if not is_sealed(stored):
         return stored
     data = cipher.unseal(stored) if cipher else None
     if data is None:
         raise BlobLocked(_LOCKED)
     return data
+
+
+def is_sealed(stored: bytes) -> bool:
+    """Whether these bytes, or their beginning, lie encrypted."""
+    return stored.startswith(_SEALED)
+
+
+def in_the_clear(folder: Path) -> int:
+    """How many blobs of a folder lie unencrypted."""
+    count = 0
+    for path in folder.glob("??/??/*"):
+        if is_blob_id(path.name):
+            with path.open("rb") as file:
+                count += not is_sealed(file.read(len(_SEALED)))
+    return count
 
 
 class FolderBlobStore:

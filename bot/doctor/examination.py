@@ -123,6 +123,10 @@ def _store(settings: Settings) -> Iterator[Check]:
         yield add(name="Valkey", look=_sync(stores.program))
     volatile = settings.recado_allow_volatile
     yield add(name="store", look=_async(stores.store, folder, settings.redis_url, allow_volatile=volatile))
+    if settings.samples_key:
+        in_folder = not settings.samples_url
+        look = _async(stores.samples_at_rest, folder, settings.redis_url, in_folder=in_folder)
+        yield add(name="samples", look=look)
     if settings.redis_url:
         yield add(name="several hosts", look=_sync(stores.several_hosts, settings.redis_url, folder))
 

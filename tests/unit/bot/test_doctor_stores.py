@@ -1,14 +1,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from bot.doctor.finding import Finding, Level
-from bot.doctor.stores import program, several_hosts, store
+from bot.doctor.stores import program, samples_at_rest, several_hosts, store
+from bot.sample_store import Samples
 from bot.store import NoServer
+from tts.blobs import FolderBlobStore
+from tts.contract import SourceKind
+from tts.sealing import FernetCipher
+from tts.voices.samples import StoredSample
 
 
 def found(path: Path) -> Callable[[], Path]:
@@ -125,3 +132,28 @@ def test_a_store_on_another_host_is_noted_without_its_password() -> None:
     assert finding.level is Level.SKIP
     assert "RECADO_DATA_DIR" in finding.cure
     assert "hush" not in str(finding)
+
+
+# -- samples ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+async def test_samples_that_lie_unencrypted_though_there_is_a_key_are_counted_with_the_cure(
+    redis: Redis, store_url: str, tmp_path: Path, *, sealed: bool
+) -> None:
+    cipher = FernetCipher([Fernet.generate_key().decode()]) if sealed else None
+    samples = Samples(redis, FolderBlobStore(tmp_path / "samples", cipher=cipher), cipher=cipher)
+    name = await samples.keep_audio(b"fLaC a voice")
+    await samples.put(
+        StoredSample(id=name, kind=SourceKind.DESIGNED, language="pt-BR", added_at=datetime(2026, 3, 1, tzinfo=UTC))
+    )
+
+    finding = await samples_at_rest(tmp_path, store_url, in_folder=True)
+
+    assert finding.level is (Level.OK if sealed else Level.WARN)
+    assert sealed or "records 1, recordings 1" in finding.message
+    assert sealed or "samples reseal" in finding.cure
+
+
+async def test_samples_are_not_looked_for_where_the_store_does_not_run(tmp_path: Path) -> None:
+    assert (await samples_at_rest(tmp_path, "", in_folder=True)).level is Level.SKIP
