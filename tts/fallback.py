@@ -77,8 +77,9 @@ def _refusal(voice: Voice, language: str, view: EngineView | None, barred: str) 
 
 
 def _strangeness(voice: Voice, info: EngineInfo) -> str:
-    if not voice.sources and not voice.stand_in:
-        return "the voice is a prompt alone, and no clip of it has been designed yet"
+    if not voice.sources:
+        also = ", and no stand-in fits" if voice.stand_in else ""
+        return f"the voice is a prompt alone, no clip of it has been designed yet{also}"
     own = [source for source in voice.sources if source.weight > 0]
     unknown = sorted({source.ref for source in own if source.kind in NAMED and source.ref not in info.names})
     if own and info.names and unknown and all(source.kind in info.source_kinds for source in own):
