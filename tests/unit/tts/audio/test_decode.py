@@ -1,6 +1,7 @@
 import io
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 import av
 import numpy as np
@@ -207,6 +208,38 @@ def test_a_file_that_kills_the_decoder_is_refused_and_the_next_one_is_read() -> 
 
 def test_a_decoder_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "_PATIENCE_S", 0.0)
+
+    with pytest.raises(BadAudio, match="the decoder broke on it"):
+        decode(wav())
+
+
+def test_the_process_that_reads_files_of_strangers_sees_no_secret(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = tmp_path / "tells_its_environment.py"
+    told.write_text(
+        "import json, os, struct, sys\n"
+        "sys.stdin.buffer.read()\n"
+        "answer = json.dumps({'why': ' '.join(os.environ.values()), 'too_long': False}).encode()\n"
+        "sys.stdout.buffer.write(struct.pack('<cI', b'R', len(answer)) + answer)\n"
+    )
+    monkeypatch.setattr(decoding.unpack, "__file__", str(told))
+    monkeypatch.setenv("WHATSAPP_ACCESS_TOKEN", "EAAsecret")
+
+    with pytest.raises(BadAudio) as refused:
+        decode(wav())
+    assert "EAAsecret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"P", b"P\4\0\0\0\0\0\0\0", b"H\2\0\0\0{}", b"P\xff\xff\xff\xff", b"X\0\0\0\0"]
+)
+def test_an_answer_that_is_none_is_an_unreadable_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: bytes
+) -> None:
+    odd = tmp_path / "answers_oddly.py"
+    odd.write_text(f"import sys\nsys.stdout.buffer.write({answer!r})\n")
+    monkeypatch.setattr(decoding.unpack, "__file__", str(odd))
 
     with pytest.raises(BadAudio, match="the decoder broke on it"):
         decode(wav())
