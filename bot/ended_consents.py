@@ -16,7 +16,7 @@ async def forget_ended(
 ) -> tuple[str, ...]:
     """`forget` every voice with a recording that nobody allows at `now`; the ids of these voices.
 
-    The recordings stay where they are: who may erase them is for people to say. Raises BlobLocked.
+    The recordings stay where they are: who may erase them is for people to say.
     """
     ended: set[str] = set()
     for sample in await samples.list():

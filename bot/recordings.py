@@ -30,7 +30,14 @@ class Recordings:
         self.now = now
 
     async def one(self, name: str, among: Sequence[str] | None = None) -> StoredSample:
-        """The one recording whose id begins with `name`, in the store or `among` some ids. Raises BadVoice."""
+        """The one recording whose id begins with `name`, in the store or `among` some ids.
+
+        Raises BadVoice, and BlobLocked for a whole id whose record no key at hand opens.
+        """
+        if is_blob_id(name) and (among is None or name in among):
+            whole = await self.samples.find(name)
+            if whole is not None:
+                return whole
         known = [sample for sample in await self.samples.list() if among is None or sample.id in among]
         fitting = [sample for sample in known if sample.id.startswith(name.lower()) and len(name) >= LEAST_PREFIX]
         if len(fitting) != 1:

@@ -36,8 +36,8 @@ class Samples:
     """What is known of every recording, over one Redis hash, and the recordings themselves in `blobs`.
 
     It is the `tts.casting.Material` of an installation. `fresh_s` is how long a read may come from memory. With a
-    cipher the records are sealed: they say who speaks and what. Whatever reads one raises BlobLocked where no key at
-    hand opens it.
+    cipher the records are sealed: they say who speaks and what. Whatever asks for one raises BlobLocked where no key
+    at hand opens it; `list` leaves it out, so that it does not stand in the way of the others.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class Samples:
         return await self._blobs.get(sample_id)
 
     async def list(self) -> tuple[StoredSample, ...]:
-        """Every record, oldest first."""
+        """Every record that can be read, oldest first; the others are logged."""
         stored = await cast("Awaitable[dict[bytes, Any]]", self._redis.hgetall(self._records))
-        found = [self._maybe(name.decode(), text) for name, text in stored.items()]
+        found = [self._unless_locked(name.decode(), text) for name, text in stored.items()]
         known = [sample for sample in found if sample is not None]
         return tuple(sorted(known, key=lambda sample: (sample.added_at, sample.id)))
 
@@ -203,6 +203,13 @@ class Samples:
             return parse_sample(opened(stored, self._cipher))
         except BadVoiceFile as error:
             log.error("sample_unreadable", sample=sample_id[:12], fields=[path for path, _ in error.problems])
+            return None
+
+    def _unless_locked(self, sample_id: str, stored: bytes) -> StoredSample | None:
+        try:
+            return self._maybe(sample_id, stored)
+        except BlobLocked as error:
+            log.error("sample_locked", sample=sample_id[:12], reason=str(error))
             return None
 
 

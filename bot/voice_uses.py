@@ -9,7 +9,7 @@ from bot.persona import Persona
 from bot.persona_store import Personas
 from bot.voice_store import Profiles, Voices, recordings_of
 from tts.contract import Voice
-from tts.errors import BadVoice
+from tts.errors import BadVoice, BlobLocked
 from tts.voices.ids import StoredId, read_voice_id
 
 
@@ -52,12 +52,18 @@ class Uses:
         for name, voice in spoken:
             if sample_id in recordings_of(voice):
                 found.append(Use(name=name, voice=voice))
-            elif self._designed is not None and sample_id in recordings_of(await self._designed(voice)):
+            elif sample_id in recordings_of(await self._with_clip(voice)):
                 found.append(Use(name=f"{name} (by its prompt)", voice=voice, by_prompt=True))
         unreadable = [(name, text) for name, text in (await self._voices.unreadable()).items()]
         unreadable += [(f"persona {name}", text) for name, text in (await self._personas.unreadable()).items()]
         found += [Use(name=f"{name} (unreadable)", voice=None) for name, text in unreadable if sample_id in text]
         return tuple(found)
+
+    async def _with_clip(self, voice: Voice) -> Voice:
+        try:
+            return voice if self._designed is None else await self._designed(voice)
+        except BlobLocked:  # its clip is another recording than one that could be read
+            return voice
 
     async def personas_of(self, voice_id: str) -> tuple[str, ...]:
         """The personas that speak with a stored voice, by either of its names."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from bot.ended_consents import forget_ended
@@ -15,6 +16,7 @@ from bot.voice_uses import Uses
 from tts.blobs import MemoryBlobStore
 from tts.casting import Casting, ProfileKey
 from tts.contract import SourceKind, Voice, VoiceProfile, VoiceSource
+from tts.sealing import cipher_of
 from tts.voices.consent import Consent
 from tts.voices.samples import StoredSample
 
@@ -40,6 +42,7 @@ class House:
     """A store with voices, each of which has a profile."""
 
     def __init__(self, redis: Redis) -> None:
+        self.redis = redis
         self.samples = Samples(redis, MemoryBlobStore())
         self.profiles = Profiles(redis)
         self.voices = Voices(redis, self.profiles)
@@ -87,6 +90,15 @@ async def test_a_voice_goes_with_any_of_its_recordings_and_other_voices_stay(hou
 
     assert await house.forget_ended(NOW) == ("both",)
     assert [await house.has_profile(name) for name in ("both", "ben", "made")] == [False, True, True]
+
+
+async def test_a_locked_record_keeps_no_other_voice_from_being_forgotten(house: House) -> None:
+    await house.samples.put(sample("a", None))
+    await house.put(voice("ana", "a"))
+    sealing = cipher_of([Fernet.generate_key().decode()])
+    await Samples(house.redis, MemoryBlobStore(), cipher=sealing).put(sample("b", GIVEN))
+
+    assert await house.forget_ended(NOW) == ("ana",)
 
 
 async def test_a_voice_that_is_written_out_in_a_persona_is_forgotten_as_well(house: House) -> None:

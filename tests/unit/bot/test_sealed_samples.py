@@ -10,8 +10,14 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
+from bot.designs import Designs, _key
+from bot.persona_store import Personas
+from bot.recordings import Recordings, withdrawn_at
 from bot.sample_store import Resealed, Samples
+from bot.voice_store import Profiles, Voices
+from bot.voice_uses import Uses
 from tts.blobs import FolderBlobStore
 from tts.casting import Casting
 from tts.contract import SourceKind, Voice, VoiceSource
@@ -90,7 +96,6 @@ async def test_a_record_that_no_key_opens_is_told_with_the_setting_and_never_cha
 
     for asked in (
         samples.find(sample.id),
-        samples.list(),
         samples.put(sample),
         samples.withdraw(sample.id, NOW),
         samples.erase(sample.id),
@@ -98,6 +103,43 @@ async def test_a_record_that_no_key_opens_is_told_with_the_setting_and_never_cha
         with pytest.raises(BlobLocked, match="SAMPLES_KEY"):
             await asked
     assert await house.redis.hgetall(RECORDS) == before
+
+
+async def test_a_locked_record_is_left_out_of_the_list_and_logged_once_a_call(house: House) -> None:
+    locked, sample = await house.keep([OLD]), await house.keep([NEW], b"fLaC another voice")
+    samples = house.with_keys([NEW])
+
+    with capture_logs() as logs:
+        assert await samples.list() == (sample,)
+
+    assert [(log["event"], log["sample"]) for log in logs] == [("sample_locked", locked.id[:12])]
+
+
+@pytest.mark.parametrize("length", [64, 12], ids=["whole id", "prefix"])
+async def test_a_consent_is_withdrawn_whatever_else_no_key_opens(house: House, length: int) -> None:
+    clip, sample = await house.keep([OLD]), await house.keep([NEW], b"fLaC another voice")
+    prompt = Voice(id="eva", language="pt-BR", prompt="voz")
+    samples, designs = house.with_keys([NEW]), Designs(house.redis, house.with_keys([OLD]))
+    await house.redis.hset("{recado}:designs", _key(prompt), clip.id)
+    assert (await designs.applied(prompt)).sources  # its clip is there, and locked for everybody with the new key
+    profiles = Profiles(house.redis)
+    voices = Voices(house.redis, profiles)
+    await voices.put(prompt)
+    designed = Designs(house.redis, samples).applied
+    recordings = Recordings(samples, Uses(voices, Personas(house.redis), profiles, designed=designed), now=lambda: NOW)
+
+    withdrawn, _ = await recordings.withdraw(sample.id[:length])
+
+    assert withdrawn_at(withdrawn) == NOW
+
+
+async def test_a_locked_record_that_is_named_whole_is_told_with_the_setting(house: House) -> None:
+    locked = await house.keep([OLD])
+    profiles = Profiles(house.redis)
+    uses = Uses(Voices(house.redis, profiles), Personas(house.redis), profiles)
+
+    with pytest.raises(BlobLocked, match="SAMPLES_KEY"):
+        await Recordings(house.with_keys([NEW]), uses).one(locked.id)
 
 
 async def test_a_voice_of_a_record_that_no_key_opens_is_not_spoken(house: House) -> None:
