@@ -22,6 +22,7 @@ from tts.voices.designed import stored_clip
 from tts.voices.samples import StoredSample
 
 DESIGNING_S = 1800
+MOST_LOST = 3
 
 
 class Designs:
@@ -39,31 +40,52 @@ class Designs:
         self._samples = samples
         self._clips = f"{prefix}:designs"
         self._taken = f"{prefix}:designing:"
+        self._begun = f"{prefix}:designs-begun:"
         self._now = now
 
     async def applied(self, voice: Voice) -> Voice:
         """The voice with its designed clip as its source; as it is when it has sources, or no clip yet."""
         if voice.sources:
             return voice
-        stored = await cast("Awaitable[Any]", self._redis.hget(self._clips, _key(voice)))
-        # A clip whose record was erased is none: then another one is designed.
-        if stored is None or await self._samples.find(stored.decode()) is None:
-            return voice
-        return replace(voice, sources=(VoiceSource(kind=SourceKind.DESIGNED, ref=stored.decode()),))
+        clip = await self._clip(voice)
+        return voice if clip is None else replace(voice, sources=(VoiceSource(kind=SourceKind.DESIGNED, ref=clip.id),))
 
     async def take(self, voice: Voice) -> bool:
-        """Whether it is the caller's to design, for half an hour at most: other workers leave it to them."""
-        return bool(await self._redis.set(self._taken + _key(voice), b"1", nx=True, ex=DESIGNING_S))
+        """Whether it is the caller's to design, for half an hour at most: others leave it to them until `leave`.
+
+        A prompt whose designing ended three processes within a day is nobody's for the rest of it.
+        """
+        name = _key(voice)
+        if not await self._redis.set(self._taken + name, b"1", nx=True, ex=DESIGNING_S):
+            return False
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.incr(self._begun + name)
+            pipe.expire(self._begun + name, 86_400)
+            begun, _ = await pipe.execute()
+        return int(begun) <= MOST_LOST
 
     async def keep(self, voice: Voice, clip: DesignedClip) -> StoredSample:
-        """Keep the clip for this voice and for every other of the same prompt, language and seed."""
+        """Keep the clip for this voice and for every other of the same prompt, language and seed.
+
+        The first clip stays: another one that comes later is dropped, and the first is given back.
+        """
         sample = await kept_clip(self._samples, clip, language=voice.language, now=self._now())
-        await cast("Awaitable[Any]", self._redis.hset(self._clips, _key(voice), sample.id))
+        if not await cast("Awaitable[Any]", self._redis.hsetnx(self._clips, _key(voice), sample.id)):
+            first = await self._clip(voice)
+            if first is not None and first.id != sample.id:
+                await self._samples.erase(sample.id)
+                return first
+            await cast("Awaitable[Any]", self._redis.hset(self._clips, _key(voice), sample.id))
         return sample
 
     async def leave(self, voice: Voice) -> None:
-        """Nobody designs it any more."""
-        await self._redis.delete(self._taken + _key(voice))
+        """Nobody designs it any more, and whoever did lives."""
+        await self._redis.delete(self._taken + _key(voice), self._begun + _key(voice))
+
+    async def _clip(self, voice: Voice) -> StoredSample | None:
+        """The clip of its prompt. One whose record was erased is none: then another one is designed."""
+        stored = await cast("Awaitable[Any]", self._redis.hget(self._clips, _key(voice)))
+        return await self._samples.find(stored.decode()) if stored is not None else None
 
 
 async def kept_clip(samples: Samples, clip: DesignedClip, *, language: str, now: datetime) -> StoredSample:

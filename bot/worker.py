@@ -49,7 +49,6 @@ from tts.errors import TtsError
 from tts.hearing import build_transcriber
 from tts.settings import TtsSettings
 from tts.slots import EngineStatus
-from tts.speaker import Speaker
 from webhooks.whatsapp.client import WhatsAppClient
 from webhooks.whatsapp.graph import Graph, GraphConfig
 from webhooks.whatsapp.pacing import Pacer, Rate
@@ -148,7 +147,7 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
                 personas=installation.personas,
                 voices=installation.voices,
             )
-            background += [asyncio.create_task(_prepare(speaker, voices)), asyncio.create_task(designer.run())]
+            background.append(asyncio.create_task(designer.run()))
             log.info("ready", worker=name)
             await stopping.wait()
         finally:
@@ -219,15 +218,6 @@ async def _voices(installation: Installation) -> list[Voice]:
         except TtsError as error:
             log.warning("a persona has no voice", persona=persona.id, error=type(error).__name__)
     return voices
-
-
-async def _prepare(speaker: Speaker, voices: Sequence[Voice]) -> None:
-    """Cast the voices ahead of their first turn."""
-    for voice in voices:
-        try:
-            await speaker.prepare(voice)
-        except (TtsError, RedisError) as error:
-            log.warning("a voice was not prepared", voice=voice.id, error=type(error).__name__)
 
 
 async def _sweep(blobs: FolderBlobStore, conversations: Conversations) -> None:

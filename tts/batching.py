@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import contextvars
 import itertools
+import math
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -76,6 +77,21 @@ class Device:
         self.executor = ThreadPoolExecutor(max_workers=width, thread_name_prefix=name)
         # Held while a batch runs, so that no batch's deadline counts another's time.
         self.free = asyncio.Semaphore(width)
+        self._errands = 0
+        self._errand_ended_at_s = -math.inf
+
+    def errand_begins(self) -> None:
+        """Lone work begins: until it ends, no batch is spoken."""
+        self._errands += 1
+
+    def errand_ends(self, now_s: float) -> None:
+        """Lone work ended."""
+        self._errands -= 1
+        self._errand_ended_at_s = now_s
+
+    def busy_until_s(self) -> float:
+        """When lone work ended last; infinity while there is some."""
+        return math.inf if self._errands else self._errand_ended_at_s
 
     def close(self) -> None:
         """Let the threads end once they are idle; a hung one is left behind."""
@@ -180,6 +196,7 @@ class Batcher:
         return task
 
     async def _watched(self, work: Callable[[], T], longest_s: float) -> T:
+        self._device.errand_begins()
         try:
             running = asyncio.get_running_loop().run_in_executor(self._device.executor, work)
             running.add_done_callback(_seen)
@@ -196,6 +213,8 @@ class Batcher:
         except Exception as error:
             _log.exception("engine.failed", engine=self._engine.info.name)
             raise EngineFailed(f"{self._engine.info.name} raised {type(error).__name__}") from error
+        finally:
+            self._device.errand_ends(self._clock())
         self._give_up([], _hangs(longest_s))
         raise DeadlineExceeded(f"it took longer than {longest_s:g} s")
 

@@ -159,8 +159,8 @@ class Casting:
         if self._profiles is not None:
             await self._profiles.purge(voice_id)
 
-    async def profile(self, voice: Voice, info: EngineInfo, cast: Cast) -> Found:
-        """The profile of `voice` for the engine of `info`; `cast` makes it where there is none.
+    async def profile(self, voice: Voice, info: EngineInfo, cast: Cast, *, anew: bool = False) -> Found:
+        """The profile of `voice` for the engine of `info`; `cast` makes it where there is none, or `anew`.
 
         Askers at the same time wait for one making. Raises NoConsent, BadVoice for a recording that is gone, and what
         `cast` raises.
@@ -176,14 +176,14 @@ class Casting:
             model=info.model,
             fingerprint=fingerprint(voice, sources),
         )
-        known = self._memory.get(key)
+        known = None if anew else self._memory.get(key)
         self._on_lookup(Origin.MEMORY, CacheResult.HIT if known else CacheResult.MISS)
         if known is not None:
             return Found(profile=known, origin=Origin.MEMORY)
         task = self._making.get(key)
         if task is None:
             # A task of its own: an asker who gives up takes the profile away from nobody.
-            task = asyncio.create_task(self._obtained(key, sources, cast), name=f"casting-{voice.id}")
+            task = asyncio.create_task(self._obtained(key, sources, cast, anew=anew), name=f"casting-{voice.id}")
             self._making[key] = task
             task.add_done_callback(lambda done: self._made(key, done))
         return await asyncio.shield(task)
@@ -193,8 +193,8 @@ class Casting:
         if not task.cancelled():
             task.exception()  # seen: the askers may all have left
 
-    async def _obtained(self, key: ProfileKey, sources: Sequence[VoiceSource], cast: Cast) -> Found:
-        stored = await self._profiles.get(key) if self._profiles is not None else None
+    async def _obtained(self, key: ProfileKey, sources: Sequence[VoiceSource], cast: Cast, *, anew: bool) -> Found:
+        stored = await self._profiles.get(key) if self._profiles is not None and not anew else None
         if self._profiles is not None:
             self._on_lookup(Origin.STORE, CacheResult.HIT if stored else CacheResult.MISS)
         if stored is not None:

@@ -173,21 +173,24 @@ class CastingEngine(Engine, Protocol):
 
 @runtime_checkable
 class SelectiveEngine(Engine, Protocol):
-    """An engine of several models. `load` brings all that speak into memory, `load_for` those that are needed."""
+    """An engine of several models. `load` brings all that speak into memory, `load_for` those that are needed.
+
+    Models are asked for by the kinds of sources that voices are made of, and by `designing`.
+    """
 
     def ready_for(self, kinds: frozenset[SourceKind]) -> bool:
         """Whether all that speaks voices made of `kinds` is in memory. Any thread may ask."""
         ...
 
-    def load_for(self, kinds: frozenset[SourceKind]) -> None:
-        """Bring in what speaks voices made of `kinds`, warm; idempotent, nothing for none. Raises EngineUnavailable."""
+    def fetch(self, kinds: frozenset[SourceKind] = frozenset(), *, designing: bool = False) -> None:
+        """Bring these models onto this machine's disk where they are not; minutes. Any thread may call it.
+
+        Raises EngineUnavailable.
+        """
         ...
 
-    def fetch_designer(self) -> None:
-        """Bring what `design` loads onto this machine's disk, if it is not there; nothing where nothing designs.
-
-        Any thread may call it. Raises EngineUnavailable.
-        """
+    def load_for(self, kinds: frozenset[SourceKind] = frozenset(), *, designing: bool = False) -> None:
+        """Bring these models into memory, warm; idempotent, nothing for none. Raises EngineUnavailable."""
         ...
 
 

@@ -6,7 +6,8 @@ TtsError                    retryable says whether the same call may succeed lat
 │   ├── AudioTooLong        beyond the limit of length or size
 │   └── BadSample           proper audio that cannot be a voice's sample
 ├── BadVoice                the voice asks for what does not exist or is not allowed
-│   └── NoConsent           it is built on a recording nobody allows now
+│   ├── NoConsent           it is built on a recording nobody allows now
+│   └── StaleProfile        what was made of it is damaged, or of a model that is here no more
 ├── BlobLocked              stored bytes that no key at hand opens
 ├── EngineUnavailable       not configured, not loaded, model missing or damaged
 ├── EngineFailed            the engine tried and failed (retryable)
@@ -54,6 +55,10 @@ class BadVoice(TtsError):
 
 class NoConsent(BadVoice):
     """The consent for a recording in the voice's mix is missing, expired or withdrawn: never spoken, never cast."""
+
+
+class StaleProfile(BadVoice):
+    """A profile that its engine cannot speak with any more; casting the voice anew cures it."""
 
 
 class BlobLocked(TtsError):

@@ -28,11 +28,11 @@ from tts.contract import (
 )
 from tts.errors import (
     BadText,
-    BadVoice,
     DeadlineExceeded,
     EngineFailed,
     EngineOverloaded,
     EngineUnavailable,
+    StaleProfile,
     TakeRejected,
     TtsError,
 )
@@ -40,6 +40,7 @@ from tts.fallback import EngineView
 from tts.gate import Check, Scores, worst_scores
 from tts.takes import TakeMaker
 from tts.text import expected_duration_s
+from tts.unattended import unattended
 from tts.voices.design import DesignedClip, design_text
 from tts.voices.mix import kinds_needed
 
@@ -198,12 +199,10 @@ class EngineSlot:
             found = await self.profile(voice)
             try:
                 done = await self._takes.segments(_cast(utterances, found), self._engine.info)
-            except BadVoice:
+            except StaleProfile:
                 if found is None or found.origin is Origin.MADE:
                     raise
-                # Kept from a while ago, it may be damaged or of a model that is here no more; a new one is neither.
-                await self._casting.forget(voice.id)
-                found = await self.profile(voice)
+                found = await self.profile(voice, anew=True)
                 done = await self._takes.segments(_cast(utterances, found), self._engine.info)
         except TtsError as error:
             self._count(error)
@@ -222,8 +221,8 @@ class EngineSlot:
             refused=tuple(reason for segment in done for reason in segment.refused),
         )
 
-    async def profile(self, voice: Voice) -> Found | None:
-        """The profile this engine speaks `voice` with; None when it needs none.
+    async def profile(self, voice: Voice, *, anew: bool = False) -> Found | None:
+        """The profile this engine speaks `voice` with, also `anew`; None when it needs none.
 
         A model the voice needs is loaded first, which may take minutes. Raises what that and Casting raise.
         """
@@ -237,20 +236,26 @@ class EngineSlot:
         if not isinstance(engine, CastingEngine):
             return None
         return await self._casting.profile(
-            voice, engine.info, lambda sources: batcher.alone(partial(engine.cast, voice, sources))
+            voice, engine.info, lambda sources: batcher.alone(partial(engine.cast, voice, sources)), anew=anew
         )
 
     async def _bring_in(self, engine: SelectiveEngine, kinds: frozenset[SourceKind]) -> None:
         """Load what speaks `kinds`, once for all who ask; whoever gives up stops it for nobody."""
-        if self._batcher is None:
-            return
         task = self._loads.get(kinds)
         if task is None:
             _log.info("engine.loading_more", engine=self.name, kinds=sorted(kinds))
-            work = self._batcher.alone(partial(engine.load_for, kinds), deadline_s=self._load_deadline_s)
-            self._loads[kinds] = task = asyncio.create_task(work, name=f"loading-{self.name}")
+            self._loads[kinds] = task = asyncio.create_task(self._more(engine, kinds), name=f"loading-{self.name}")
             task.add_done_callback(lambda done: self._brought_in(kinds, done))
         await asyncio.shield(task)
+
+    async def _more(
+        self, engine: SelectiveEngine, kinds: frozenset[SourceKind] = frozenset(), *, designing: bool = False
+    ) -> None:
+        """Fetch and load models. Fetching takes minutes, in which the device's thread can speak for others."""
+        if self._batcher is not None:
+            await unattended(partial(engine.fetch, kinds, designing=designing), name=f"fetching-{self.name}")
+            work = partial(engine.load_for, kinds, designing=designing)
+            await self._batcher.alone(work, deadline_s=self._load_deadline_s)
 
     def _brought_in(self, kinds: frozenset[SourceKind], task: asyncio.Task[None]) -> None:
         failed = not task.cancelled() and task.exception() is not None
@@ -281,11 +286,10 @@ class EngineSlot:
         )
         refused: TakeRejected | None = None
         if isinstance(engine, SelectiveEngine):
-            # Downloading takes minutes, in which the device's thread can speak for others.
-            await asyncio.to_thread(engine.fetch_designer)
+            await self._more(engine, designing=True)
         for take in range(self._tries):
             work = partial(engine.design, prompt, text=text, language=spoken, seed=seed + take)
-            audio = await batcher.alone(work, deadline_s=self._load_deadline_s)
+            audio = await batcher.alone(work)
             try:
                 await gated.accepted(audio, said)
             except TakeRejected as error:
@@ -295,11 +299,12 @@ class EngineSlot:
         raise refused or TakeRejected("no take was made")
 
     def ran_out_of_time(self, asked_at_s: float) -> None:
-        """A caller's deadline passed while this engine was asked: a failure, unless it finished others' notes since.
+        """A caller's deadline passed while this engine was asked: a failure, unless it was only busy.
 
-        Then it is only busy, and would be no better for being left alone.
+        So it was when it finished others' notes since, or its device loaded a model, cast or designed: it would be no
+        better for being left alone.
         """
-        busy = self._rendered_at_s >= asked_at_s
+        busy = max(self._rendered_at_s, self._device.busy_until_s()) >= asked_at_s
         self._now_is(self._breaker.undecided() if busy else self._breaker.failed(self._clock()))
 
     def _count(self, error: Exception) -> None:

@@ -13,14 +13,16 @@ from bot.commandline.processes import read_settings, read_tts_settings
 from bot.commandline.say import end_lost, format_of
 from bot.commandline.voice_design import started
 from bot.commandline.voice_words import VOICE
+from bot.designs import Designs
 from bot.installation import Installation
 from bot.provenance import build_notary
 from bot.voice_lab import VoiceLab
 from tts.casting import Casting
 from tts.composition import build_speaker
-from tts.contract import VoiceNote
+from tts.contract import Voice, VoiceNote
 from tts.errors import NoVoice
 from tts.settings import EngineName
+from tts.speaker import Speaker
 
 
 @click.command()
@@ -50,10 +52,7 @@ def say(voice_id: str, text: str, *, language: str | None, engine: str | None, o
             try:
                 await started(speaker, voices=[one])
                 if speaker.wants_design(one):
-                    click.echo("Designing the voice from its prompt …", err=True)
-                    clip = await speaker.design(one.prompt, language=one.language, seed=one.seed or 0)
-                    await installation.designs.keep(one, clip)
-                    one = await installation.designs.applied(one)
+                    one = await _designed(one, speaker, installation.designs)
                 click.echo("Speaking …", err=True)
                 note = await speaker.speak(text, one, language=language, audio_format=audio_format)
             except NoVoice as error:
@@ -72,3 +71,17 @@ def say(voice_id: str, text: str, *, language: str | None, engine: str | None, o
         f"made in {note.timings.generate_s + note.timings.encode_s:.1f} s",
         err=True,
     )
+
+
+async def _designed(one: Voice, speaker: Speaker, designs: Designs) -> Voice:
+    """The voice with a clip of its prompt, unless a worker is making one."""
+    if not await designs.take(one):
+        click.echo("A worker is designing this voice; until that is done its stand-in speaks.", err=True)
+        return one
+    click.echo("Designing the voice from its prompt …", err=True)
+    try:
+        clip = await speaker.design(one.prompt, language=one.language, seed=one.seed or 0)
+        await designs.keep(one, clip)
+    finally:
+        await designs.leave(one)
+    return await designs.applied(one)

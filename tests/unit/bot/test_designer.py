@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bot.designer import AGAIN_S, LOOK_S, Designer
-from bot.designs import Designs
+from bot.designs import MOST_LOST, Designs
 from bot.persona import Persona, shipped_personas
 from bot.persona_store import Personas
 from bot.sample_store import Samples
@@ -209,3 +209,47 @@ async def test_a_voice_with_sources_keeps_them(workshop: Workshop) -> None:
     own = replace(PROMPTED, sources=PROMPTED.stand_in)
 
     assert await workshop.designs.applied(own) == own
+
+
+async def test_the_first_clip_of_a_prompt_stays(workshop: Workshop) -> None:
+    first = await workshop.designs.keep(PROMPTED, CLIP)
+    other = replace(CLIP, audio=tone("another", seconds=4.0))
+
+    assert await workshop.designs.keep(PROMPTED, other) == first
+    assert await workshop.samples.list() == (first,)
+
+
+async def test_a_prompt_whose_designing_ends_process_after_process_is_left_alone(
+    workshop: Workshop, store: Redis
+) -> None:
+    for _ in range(MOST_LOST):
+        assert await workshop.designs.take(PROMPTED)  # and the process ends, without leaving it
+        await store.delete(*[name async for name in store.scan_iter("{recado}:designing:*")])
+
+    assert not await workshop.designs.take(PROMPTED)
+
+
+async def test_whatever_goes_wrong_it_goes_on_looking(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_voice: object) -> bool:
+        raise RuntimeError
+
+    monkeypatch.setattr(workshop.speaker, "wants_design", broken)
+    running = asyncio.create_task(workshop.designer.run())
+
+    async with asyncio.timeout(10):
+        await workshop.looks.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_a_voice_that_comes_later_is_cast_before_its_first_turn(workshop: Workshop) -> None:
+    await workshop.designer.look()
+    sample = await workshop.designs.keep(replace(PROMPTED, prompt="another"), CLIP)
+    voice = replace(PROMPTED, id="theo", sources=(VoiceSource(kind=SourceKind.DESIGNED, ref=sample.id),))
+    await workshop.personas.put(replace(THEO, voice=voice))
+
+    await workshop.designer.look()
+    await workshop.designer.look()
+
+    assert [cast[0].id for cast in workshop.engine.casts] == ["nina", "theo"]

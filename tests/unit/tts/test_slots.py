@@ -22,6 +22,7 @@ from tts.errors import (
     EngineFailed,
     EngineOverloaded,
     EngineUnavailable,
+    StaleProfile,
     TakeRejected,
 )
 from tts.slots import EngineSlot, EngineState
@@ -401,7 +402,7 @@ async def test_a_profile_that_the_engine_refuses_is_made_anew_once(house: House)
     engine = FakeCastingEngine()
     slot = await house.slot(engine)
     await slot.render([cloned()])
-    engine.results = [BadVoice("made by a model that is here no more")]
+    engine.results = [StaleProfile("made by a model that is here no more")]
 
     rendering = await slot.render([cloned()])
 
@@ -410,12 +411,40 @@ async def test_a_profile_that_the_engine_refuses_is_made_anew_once(house: House)
 
 async def test_a_new_profile_that_the_engine_refuses_is_a_voice_it_cannot_speak(house: House) -> None:
     engine = FakeCastingEngine()
-    engine.results = [BadVoice("x")]
+    engine.results = [StaleProfile("x")]
 
-    with pytest.raises(BadVoice):
+    with pytest.raises(StaleProfile):
         await (await house.slot(engine)).render([cloned()])
 
     assert len(engine.casts) == 1
+
+
+async def test_a_voice_that_the_engine_refuses_is_not_cast_anew_for_every_note(house: House) -> None:
+    engine = FakeCastingEngine()
+    slot = await house.slot(engine)
+    for _ in range(3):
+        engine.results = [BadVoice("no such instruction")]
+        with pytest.raises(BadVoice):
+            await slot.render([cloned()])
+
+    assert len(engine.casts) == 1
+
+
+async def test_an_engine_whose_device_loads_a_model_meanwhile_is_not_blamed_for_the_wait(house: House) -> None:
+    engine = SelectiveFake()
+    slot = await house.slot(engine, voices=[STYLED])
+    engine.holds = threading.Event()
+    engine.loading.clear()
+    asked_at_s = house.now_s
+    loading = asyncio.create_task(slot.render([said_by(TIMBRED)]))
+    assert await asyncio.to_thread(engine.loading.wait, 10)
+
+    for _ in range(3):
+        slot.ran_out_of_time(asked_at_s=asked_at_s)
+    engine.holds.set()
+    await loading
+
+    assert slot.status.breaker is BreakerState.CLOSED
 
 
 async def test_what_never_reached_the_engine_tells_nothing_of_it(house: House) -> None:
@@ -493,14 +522,16 @@ class SelectiveFake(FakeEngine):
         super().__init__(source_kinds=frozenset({SourceKind.STYLE, SourceKind.TIMBRE}))
         self.loads: list[frozenset[SourceKind]] = []
         self.holds: threading.Event | None = None
+        self.loading = threading.Event()
 
     def ready_for(self, kinds: frozenset[SourceKind]) -> bool:
         return kinds <= frozenset().union(*self.loads)
 
-    def fetch_designer(self) -> None:
+    def fetch(self, kinds: frozenset[SourceKind] = frozenset(), *, designing: bool = False) -> None:  # noqa: ARG002
         return
 
-    def load_for(self, kinds: frozenset[SourceKind]) -> None:
+    def load_for(self, kinds: frozenset[SourceKind] = frozenset(), *, designing: bool = False) -> None:  # noqa: ARG002
+        self.loading.set()
         if self.holds is not None:
             assert self.holds.wait(10)
         self.load()

@@ -15,7 +15,7 @@ from tts.contract import PreparedSource, SourceKind
 from tts.engines.qwen3.models import LoadedModel
 from tts.engines.qwen3.profile import Clone, Timbre
 from tts.engines.qwen3.prompts import SAMPLE_RATE_HZ, without_special
-from tts.errors import BadVoice, EngineFailed
+from tts.errors import BadVoice, EngineFailed, StaleProfile
 from tts.text.sentences import has_word
 from tts.voices.likeness import cosine
 from tts.voices.mix import blend_embeddings, normalised
@@ -91,18 +91,20 @@ def cast_clone(
 
 
 def check_fit(model: LoadedModel, profile: Clone | Timbre) -> None:
-    """Raises BadVoice for a profile that `model` cannot speak with: it fails there, and a whole batch with it."""
+    """Raises StaleProfile, or BadVoice for an unknown timbre: spoken with it would fail, and a whole batch with it."""
     if profile.model != model.name:
-        raise BadVoice(f"the profile was made with {profile.model}, this is {model.name}: cast the voice again")
+        raise StaleProfile(f"the profile was made with {profile.model}, this is {model.name}: cast the voice again")
     if isinstance(profile, Timbre):
         if profile.name not in model.timbres:
             raise BadVoice(f"unknown timbre {profile.name!r}; valid: {', '.join(sorted(model.timbres))}")
         return
     if profile.embedding.shape != (model.width,):
-        raise BadVoice(f"the profile has {profile.embedding.shape}, {model.name} takes {model.width}: cast it again")
+        raise StaleProfile(
+            f"the profile has {profile.embedding.shape}, {model.name} takes {model.width}: cast it again"
+        )
     codes = profile.codes
     if codes is not None and (codes.shape[1] != model.groups or codes.min() < 0 or codes.max() >= model.codebook):
-        raise BadVoice(
+        raise StaleProfile(
             f"the profile's codes are {codes.shape[1]} a frame, {codes.min()} to {codes.max()}; {model.name} has "
             f"{model.groups} below {model.codebook}: cast it again"
         )

@@ -46,7 +46,7 @@ from tts.engines.qwen3.prompts import (
 )
 from tts.engines.qwen3.takes import Order, speak, with_room
 from tts.engines.torch_device import free_device_memory, translated
-from tts.errors import BadVoice, DeviceLost, EngineUnavailable, TtsError
+from tts.errors import BadVoice, DeviceLost, EngineUnavailable, StaleProfile, TtsError
 from tts.text import expected_duration_s
 from tts.voices.likeness import SHORTEST_HEARD_S, compared
 
@@ -112,15 +112,15 @@ class Qwen3Engine:
         """Bring all models that speak into memory, warm. Raises EngineUnavailable."""
         self.load_for(self.info.source_kinds)
 
-    def load_for(self, kinds: frozenset[SourceKind]) -> None:
-        """Bring in the models that speak voices made of `kinds`, warm: Base for clones, CustomVoice for timbres.
+    def load_for(self, kinds: frozenset[SourceKind] = frozenset(), *, designing: bool = False) -> None:
+        """Bring models into memory, warm: Base for clones, CustomVoice for timbres, VoiceDesign for `designing`.
 
         Raises EngineUnavailable; then what it had in memory before is all it has.
         """
         if not self.info.source_kinds:
             raise EngineUnavailable(f"no Qwen3-TTS model speaks: set {SETTING[Kind.BASE]} or QWEN3_SIZE")
         import_qwen()
-        missing = [kind for kind in _models_of(kinds) if kind not in self._models]
+        missing = [kind for kind in _models_of(kinds, designing=designing) if kind not in self._models]
         try:
             for kind in missing:
                 self._model(kind)
@@ -129,17 +129,20 @@ class Qwen3Engine:
                 self._models.pop(kind, None)
             free_device_memory()
             raise
+        if designing:
+            self._designed_at_s = self._clock()
         self._open = True
 
     def ready_for(self, kinds: frozenset[SourceKind]) -> bool:
         """Whether the models for voices made of `kinds` are in memory."""
         return all(kind in self._models for kind in _models_of(kinds))
 
-    def fetch_designer(self) -> None:
-        """Bring the design model onto this machine's disk. Raises EngineUnavailable."""
-        design = self._choices.checkpoints.design
-        if design:
-            folder_of(design, Kind.DESIGN, self._choices.placement.cache_dir)
+    def fetch(self, kinds: frozenset[SourceKind] = frozenset(), *, designing: bool = False) -> None:
+        """Bring models onto this machine's disk. Raises EngineUnavailable."""
+        for kind in _models_of(kinds, designing=designing):
+            checkpoint = self._choices.checkpoints.of(kind)
+            if checkpoint:
+                folder_of(checkpoint, kind, self._choices.placement.cache_dir)
 
     def close(self) -> None:
         """Free all models and the device's memory."""
@@ -268,7 +271,7 @@ class Qwen3Engine:
         if utterance.profile is None:
             raise BadVoice("the voice has not been cast for Qwen3-TTS")
         if utterance.profile.engine != _NAME:
-            raise BadVoice(f"the profile was made by {utterance.profile.engine}: cast the voice for {_NAME}")
+            raise StaleProfile(f"the profile was made by {utterance.profile.engine}: cast the voice for {_NAME}")
         profile = unpack(utterance.profile.data)
         kind = Kind.CUSTOM if isinstance(profile, Timbre) else Kind.BASE
         model = self._speaking(kind)
@@ -305,7 +308,7 @@ class Qwen3Engine:
         free_device_memory()
 
 
-def _models_of(kinds: frozenset[SourceKind]) -> list[Kind]:
-    """The models that speak voices made of `kinds`."""
+def _models_of(kinds: frozenset[SourceKind], *, designing: bool = False) -> list[Kind]:
+    """The models that speak voices made of `kinds`, and the one that designs."""
     clones = SourceKind.SAMPLE in kinds or SourceKind.DESIGNED in kinds
-    return [Kind.BASE] * clones + [Kind.CUSTOM] * (SourceKind.TIMBRE in kinds)
+    return [Kind.BASE] * clones + [Kind.CUSTOM] * (SourceKind.TIMBRE in kinds) + [Kind.DESIGN] * designing

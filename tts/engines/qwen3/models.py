@@ -272,7 +272,7 @@ def folder_of(checkpoint: str, kind: Kind, cache_dir: Path | None) -> Path:
 
     try:
         return Path(snapshot_download(checkpoint, cache_dir=cache_dir))
-    except (OSError, ValueError) as error:
+    except Exception as error:  # the hub's client raises errors of several libraries, some of them plain ones
         raise EngineUnavailable(
             f"{SETTING[kind]} {checkpoint!r} is no folder here and could not be fetched from the hub "
             f"({type(error).__name__})"

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.errors import BadVoice
+from tts.errors import StaleProfile
 from tts.text.sentences import has_word
 
 _FORMAT = 1
@@ -61,16 +61,16 @@ def pack(profile: Clone | Timbre) -> bytes:
 
 
 def unpack(data: bytes) -> Clone | Timbre:
-    """The profile of `pack`. Raises BadVoice for bytes that are none: the voice has to be cast again."""
+    """The profile of `pack`. Raises StaleProfile for bytes that are none: the voice has to be cast again."""
     from safetensors import SafetensorError  # noqa: PLC0415 - comes with the extra
     from safetensors.numpy import load  # noqa: PLC0415
 
     try:
         tensors, about = load(data), _about(data)
     except (SafetensorError, KeyError, ValueError, TypeError, struct.error) as error:
-        raise BadVoice("the profile is damaged: cast the voice again") from error
+        raise StaleProfile("the profile is damaged: cast the voice again") from error
     if about.get("format") != _FORMAT:
-        raise BadVoice(f"the profile has format {about.get('format')}, this is {_FORMAT}: cast the voice again")
+        raise StaleProfile(f"the profile has format {about.get('format')}, this is {_FORMAT}: cast the voice again")
     model, timbre, embedding, codes = (
         about.get("model"),
         about.get("timbre"),
@@ -82,7 +82,7 @@ def unpack(data: bytes) -> Clone | Timbre:
     words = about.get("transcript") if codes is not None else ""
     if isinstance(model, str) and isinstance(words, str) and _is_embedding(embedding) and _are_codes(codes, words):
         return Clone(model=model, embedding=embedding, codes=codes, transcript=words)
-    raise BadVoice("the profile is damaged: cast the voice again")
+    raise StaleProfile("the profile is damaged: cast the voice again")
 
 
 def _is_embedding(tensor: NDArray[np.generic] | None) -> TypeGuard[NDArray[np.float32]]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tts.contract import PcmAudio, PreparedSource, SourceKind, VoiceSource
 from tts.engines.remote.wire import ProfileBody, SourceBody
-from tts.errors import BadVoice
+from tts.errors import StaleProfile
 from tts.voices.mix import normalised
 
 LONGEST_REFERENCE_S = 30.0  # each second of a reference costs 12.5 positions in every request's prefill
@@ -55,7 +55,7 @@ def unpack(data: bytes) -> Pack:
     try:
         return Pack.model_validate_json(data)
     except ValidationError as error:
-        raise BadVoice("the voice's profile was not made by the remote engine: cast the voice again") from error
+        raise StaleProfile("the voice's profile was not made by the remote engine: cast the voice again") from error
 
 
 def wav_bytes(audio: PcmAudio) -> bytes:
@@ -70,7 +70,7 @@ def _body(item: PreparedSource, weight: float) -> SourceBody:
     if source.kind not in RECORDED:
         return SourceBody(kind=source.kind, ref=source.ref, weight=weight)
     if item.audio is None:
-        raise BadVoice(f"the voice's {source.kind} comes without its recording: cast the voice again")
+        raise StaleProfile(f"the voice's {source.kind} comes without its recording: cast the voice again")
     audio, transcript = item.audio, item.transcript
     if audio.duration_s > LONGEST_REFERENCE_S:
         # What is cut off is still in the transcript, and a transcript that says more than the audio derails the model.

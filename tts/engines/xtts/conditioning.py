@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tts.audio.pcm import resample
 from tts.contract import PcmAudio, VoiceProfile
-from tts.errors import BadVoice
+from tts.errors import BadVoice, StaleProfile
 
 if TYPE_CHECKING:
     import torch
@@ -73,18 +73,18 @@ def unpacked(profile: VoiceProfile | None, *, name: str, model: Xtts) -> Conditi
     if profile is None:
         raise BadVoice("the voice has not been cast for XTTS")
     if (profile.engine, profile.model) != (NAME, name):
-        raise BadVoice(f"the profile was made by {profile.engine} {profile.model}, not by {name}")
+        raise StaleProfile(f"the profile was made by {profile.engine} {profile.model}, not by {name}")
     try:
         tensors = load(profile.data)
         latent, embedding = tensors[_LATENT], tensors[_EMBEDDING]
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise BadVoice("the profile is damaged: cast the voice again") from error
+        raise StaleProfile("the profile is damaged: cast the voice again") from error
     for tensor, shape in (
         (latent, (1, latent.shape[1] if latent.ndim > 1 else 0, model.args.gpt_n_model_channels)),
         (embedding, (1, model.args.d_vector_dim, 1)),
     ):
         if tensor.dtype != np.float32 or tensor.shape != shape or not tensor.size or not np.isfinite(tensor).all():
-            raise BadVoice("the profile is damaged: cast the voice again")
+            raise StaleProfile("the profile is damaged: cast the voice again")
     return Conditioning(latent=latent, embedding=embedding)
 
 

@@ -174,7 +174,7 @@ def test_the_design_model_is_fetched_without_being_loaded(tiny_qwen3: Path, monk
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
     engine = Qwen3Engine(choices(tiny_qwen3, "base", checkpoints=Checkpoints(design="Org/Design")))
 
-    engine.fetch_designer()
+    engine.fetch(designing=True)
 
     assert (fetched, engine._models) == (["Org/Design"], {})
 
