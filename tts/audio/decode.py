@@ -14,12 +14,13 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from tts.audio import unpack
@@ -27,6 +28,8 @@ from tts.audio.pcm import level_db
 from tts.audio.unpack import MESSAGE, Order
 from tts.contract import PcmAudio
 from tts.errors import AudioTooLong, BadAudio, EngineUnavailable
+
+_log = structlog.get_logger()
 
 _PATIENCE_S = 60.0
 _MESSAGE_MAX_BYTES = 64 << 20
@@ -108,8 +111,9 @@ def _decoded(data: bytes, limits: DecodeLimits, unpacked: _Unpack) -> Decoded:
     )
     unfolding = _Unfolding(limits)
     try:
-        for kind, content in unpacked(data, order):
-            unfolding.take(kind, content)
+        with contextlib.closing(unpacked(data, order)) as messages:  # the other process ends with the first bad one
+            for kind, content in messages:
+                unfolding.take(kind, content)
         return unfolding.decoded(name)
     except (EOFError, KeyError, TypeError, ValueError) as error:
         raise BadAudio(f"the {name} file cannot be read: the decoder broke on it") from error
@@ -169,7 +173,7 @@ class _Unfolding:
         return 10.0 * float(np.log10(squares / self.samples)) - level_db(audio.samples)
 
 
-_Messages = Iterable[tuple[bytes, bytes]]
+_Messages = Generator[tuple[bytes, bytes], None, None]
 _Unpack = Callable[[bytes, Order], _Messages]
 
 
@@ -179,13 +183,13 @@ def _unpacked_here(data: bytes, order: Order) -> _Messages:
         unpack.unpack(data, order, lambda kind, content: messages.append((kind, content)))
     except unpack.Refused as refused:
         messages.append((unpack.REFUSED, refused.message()))
-    return messages
+    yield from messages
 
 
 # -- the other process ------------------------------------------------------------------------------------------------
 
 
-def _unpacked_apart(data: bytes, order: Order) -> Iterator[tuple[bytes, bytes]]:
+def _unpacked_apart(data: bytes, order: Order) -> _Messages:
     """The messages of a process that unpacks the file; EOFError where it died before the last."""
     with subprocess.Popen(  # noqa: S603 - our own script, by its path
         [sys.executable, "-I", unpack.__file__, _home_of_pyav()],
@@ -204,6 +208,9 @@ def _unpacked_apart(data: bytes, order: Order) -> Iterator[tuple[bytes, bytes]]:
                 pipe.write(unpack.order_line(order))
                 pipe.write(data)
             yield from _messages(process.stdout)
+        except EOFError:
+            _log.warning("decoder_died", container=order.container, return_code=process.wait())
+            raise
         finally:
             patience.cancel()
             process.kill()

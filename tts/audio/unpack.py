@@ -10,6 +10,7 @@ not be decoded (JSON), or `REFUSED` and why (JSON). An answer without TAIL or RE
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import struct
@@ -177,7 +178,10 @@ def order_line(order: Order) -> bytes:
 
 
 def _limit_this_process() -> None:
-    """What a file makes this process do ends here: no files written, no core left, memory and time bounded."""
+    """What a file makes this process do ends here: no files written, no core left, memory and time bounded.
+
+    As far as the system bounds them.
+    """
     if sys.platform == "win32":
         return
     import resource  # noqa: PLC0415 - not everywhere
@@ -188,8 +192,9 @@ def _limit_this_process() -> None:
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):
-        _, hard = resource.getrlimit(what)
-        resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+        with contextlib.suppress(ValueError, OSError):  # no system has them all: macOS refuses to bound the memory
+            _, hard = resource.getrlimit(what)
+            resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _main() -> None:

@@ -1,6 +1,7 @@
 import io
+import resource
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import av
@@ -9,9 +10,11 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from tts.audio import decode as decoding
 from tts.audio.decode import DecodeLimits, decode, decode_ours, sniff_container
+from tts.audio.unpack import Order, _limit_this_process
 from tts.errors import AudioTooLong, BadAudio
 
 RATE_HZ = 16_000
@@ -206,11 +209,43 @@ def test_a_file_that_kills_the_decoder_is_refused_and_the_next_one_is_read() -> 
     assert decode(wav()).channels == 1
 
 
-def test_a_decoder_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoder_that_does_not_end_is_ended_and_its_end_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "_PATIENCE_S", 0.0)
 
-    with pytest.raises(BadAudio, match="the decoder broke on it"):
+    with capture_logs() as logs, pytest.raises(BadAudio, match="the decoder broke on it"):
         decode(wav())
+    (died,) = logs
+    assert (died["event"], died["container"], died["return_code"]) == ("decoder_died", "wav", -9)
+
+
+def test_the_decoder_is_gone_by_the_time_its_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Generator[tuple[bytes, bytes], None, None]] = []
+    unpacked = decoding._unpacked_apart
+
+    def kept_alive(data: bytes, order: Order) -> Generator[tuple[bytes, bytes], None, None]:
+        kept.append(unpacked(data, order))
+        return kept[0]
+
+    monkeypatch.setattr(decoding, "_unpacked_apart", kept_alive)
+
+    with pytest.raises(AudioTooLong):
+        decode(wav(), limits=DecodeLimits(max_samples=10_000))
+    assert kept[0].gi_frame is None  # it ended, and with it what it had started
+
+
+def test_a_limit_that_the_system_does_not_know_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    bounded = []
+
+    def as_on_macos(what: int, _limits: tuple[int, int]) -> None:
+        if what == resource.RLIMIT_AS:
+            raise ValueError("current limit exceeds maximum limit")
+        bounded.append(what)
+
+    monkeypatch.setattr(resource, "setrlimit", as_on_macos)
+
+    _limit_this_process()
+
+    assert bounded == [resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE]
 
 
 def test_the_process_that_reads_files_of_strangers_sees_no_secret(
