@@ -14,14 +14,15 @@ from tts.voices.consent import consent_refusal
 async def forget_ended(
     samples: Samples, uses: Uses, *, forget: Callable[[str], Awaitable[None]], now: datetime
 ) -> tuple[str, ...]:
-    """`forget` every voice with a recording that nobody allows at `now`; the ids of these voices.
+    """`forget` every voice that is heard with a recording nobody allows at `now`; the ids of these voices.
 
     The recordings stay where they are: who may erase them is for people to say.
     """
     ended: set[str] = set()
     for sample in await samples.list():
         if sample.kind is not SourceKind.DESIGNED and consent_refusal(sample.consent, now):
-            ended |= {use.voice.id for use in await uses.of(sample.id) if use.voice is not None}
+            spoken = [use.voice for use in await uses.of(sample.id) if use.heard and use.voice is not None]
+            ended |= {voice.id for voice in spoken}
     for voice_id in sorted(ended):
         await forget(voice_id)
     return tuple(sorted(ended))

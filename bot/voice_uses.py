@@ -18,11 +18,13 @@ class Use:
     """One user of a recording. `name` is a voice's id, or says what else it is; `voice` is None where it is unreadable.
 
     `by_prompt` where the voice is a prompt alone and this is the clip designed of it: without it, another is designed.
+    `heard` tells that the recording has weight in the mix, or may have.
     """
 
     name: str
     voice: Voice | None
     by_prompt: bool = False
+    heard: bool = True
 
 
 class Uses:
@@ -51,7 +53,8 @@ class Uses:
         found = []
         for name, voice in spoken:
             if sample_id in recordings_of(voice):
-                found.append(Use(name=name, voice=voice))
+                heard = any(source.ref == sample_id and source.weight > 0 for source in voice.sources)
+                found.append(Use(name=name, voice=voice, heard=heard))
             elif sample_id in recordings_of(await self._with_clip(voice)):
                 found.append(Use(name=f"{name} (by its prompt)", voice=voice, by_prompt=True))
         unreadable = [(name, text) for name, text in (await self._voices.unreadable()).items()]

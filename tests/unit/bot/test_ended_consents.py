@@ -92,6 +92,17 @@ async def test_a_voice_goes_with_any_of_its_recordings_and_other_voices_stay(hou
     assert [await house.has_profile(name) for name in ("both", "ben", "made")] == [False, True, True]
 
 
+async def test_a_voice_stays_where_the_ended_recording_has_no_weight(house: House) -> None:
+    await house.samples.put(sample("a", None))
+    await house.samples.put(sample("b", GIVEN))
+    both = voice("both", "a", "b")
+    silenced = replace(both.sources[0], weight=0.0)
+    await house.put(replace(both, sources=(silenced, both.sources[1])))
+
+    assert await house.forget_ended(NOW) == ()
+    assert await house.has_profile("both")
+
+
 async def test_a_locked_record_keeps_no_other_voice_from_being_forgotten(house: House) -> None:
     await house.samples.put(sample("a", None))
     await house.put(voice("ana", "a"))
