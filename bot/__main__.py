@@ -25,7 +25,7 @@ COMMANDS = {
     "verify": _Entry("verify:verify", "Say whether we made a sound file, and show its signed record."),
     "doctor": _Entry("doctor:doctor", "Check this machine and your settings, with a cure for each finding."),
     "persona": _Entry("persona:persona", "List, import, export and check personas."),
-    "voice": _Entry("voice:voice", "Make, mix and hear voices; take samples with consent."),
+    "voice": _Entry("voice.commands:voice", "Make, mix and hear voices; take samples with consent."),
     "turns": _Entry("operate:turns", "List the newest turns."),
     "turn": _Entry("operate:turn", "Show what happened to one turn, part by part."),
     "dead": _Entry("operate:dead", "Turns that need a human: list, show, replay, discard."),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from click.testing import Result
 
-from bot.commandline.voice import voice
+from bot.commandline.voice.commands import voice
 from bot.installation import Installation, opened_installation
 from bot.settings import Settings
 from tts.engines.fake import FakeCastingEngine

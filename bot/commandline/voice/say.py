@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from bot.commandline.lab_access import hearing, in_lab
 from bot.commandline.processes import read_settings, read_tts_settings
 from bot.commandline.say import end_lost, format_of
-from bot.commandline.voice_design import started
-from bot.commandline.voice_words import VOICE
+from bot.commandline.voice.design import started
+from bot.commandline.voice.lab_access import hearing, in_lab
+from bot.commandline.voice.words import VOICE
 from bot.designs import Designs
 from bot.installation import Installation
 from bot.provenance import build_notary

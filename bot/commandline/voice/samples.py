@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from bot.commandline.lab_access import hearing, in_lab
 from bot.commandline.processes import read_tts_settings
 from bot.commandline.table import columns, pairs
-from bot.commandline.voice_words import VOICE, YES, left_of, names_of
+from bot.commandline.voice.lab_access import hearing, in_lab
+from bot.commandline.voice.words import VOICE, YES, left_of, names_of
 from bot.installation import Installation
 from bot.recordings import consent_words, same_consent
 from bot.voice_lab import Change, VoiceLab

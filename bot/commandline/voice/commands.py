@@ -9,16 +9,16 @@ from typing import Any
 
 import click
 
-from bot.commandline.lab_access import in_lab
 from bot.commandline.processes import read_tts_settings
 from bot.commandline.table import columns, pairs
-from bot.commandline.voice_design import design, designed
-from bot.commandline.voice_files import export, import_voice
-from bot.commandline.voice_history import history, restore
-from bot.commandline.voice_reseal import reseal
-from bot.commandline.voice_samples import samples
-from bot.commandline.voice_say import say
-from bot.commandline.voice_words import VOICE, YES, mix_words, styles_of, weight_of
+from bot.commandline.voice.design import design, designed
+from bot.commandline.voice.files import export, import_voice
+from bot.commandline.voice.history import history, restore
+from bot.commandline.voice.lab_access import in_lab
+from bot.commandline.voice.reseal import reseal
+from bot.commandline.voice.samples import samples
+from bot.commandline.voice.say import say
+from bot.commandline.voice.words import VOICE, YES, mix_words, styles_of, weight_of
 from bot.installation import Installation
 from bot.recordings import consent_words
 from bot.voice_lab import VoiceLab

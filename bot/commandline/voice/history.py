@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from bot.commandline.lab_access import in_lab
 from bot.commandline.table import columns
-from bot.commandline.voice_words import VOICE, mix_words
+from bot.commandline.voice.lab_access import in_lab
+from bot.commandline.voice.words import VOICE, mix_words
 from bot.installation import Installation
 from bot.voice_lab import VoiceLab
 from bot.voice_store import recordings_of

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import click
 
-from bot.commandline.lab_access import in_lab
 from bot.commandline.processes import read_tts_settings
 from bot.commandline.say import end_lost
-from bot.commandline.voice_words import VOICE
+from bot.commandline.voice.lab_access import in_lab
+from bot.commandline.voice.words import VOICE
 from bot.installation import Installation
 from bot.voice_lab import Change, VoiceLab
 from tts.composition import build_speaker

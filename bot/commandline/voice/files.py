@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from bot.commandline.lab_access import in_transfer
-from bot.commandline.voice_words import VOICE, left_of
+from bot.commandline.voice.lab_access import in_transfer
+from bot.commandline.voice.words import VOICE, left_of
 from bot.recordings import refusal_of
 from bot.voice import VoiceError
 from bot.voice_bundle import SAMPLES_FOLDER, VOICE_FILE, read_bundle, write_bundle
