@@ -1,0 +1,1 @@
+"""`recado voice`, one file a job."""
