@@ -150,7 +150,9 @@ def installation_keys(settings: Settings) -> SigningKeys:
 
 def build_notary(settings: Settings, redis: Redis, material: Material) -> Notary:
     """The notary of an installation with a store. Raises BadKey with the cure."""
-    records = Records(redis, kept_s=settings.provenance_days * 86_400)
+    # A record outlives its note, which is kept from when it was sent: without one, nobody would know whose it is.
+    kept_days = max(settings.provenance_days, settings.note_days + 1)
+    records = Records(redis, kept_s=kept_days * 86_400)
     return Notary(installation_keys(settings), records, material=material)
 
 

@@ -33,7 +33,9 @@ class Settings(BaseSettings):
         description="Ed25519 key that signs the record of every note, 32 bytes in base64; several, comma-separated, "
         "while rotating (the first signs). Empty: one is made in RECADO_DATA_DIR.",
     )
-    provenance_days: float = Field(365, gt=0, description="Days the records of notes are kept.")
+    provenance_days: float = Field(
+        365, gt=0, description="Days the records of notes are kept; a day longer than NOTE_DAYS at least."
+    )
 
     # Addresses
     web_host: str = Field("127.0.0.1", description="Address the web process listens on.")

@@ -47,9 +47,14 @@ async def remember(d: Dependencies, claim: Claim, turn: Turn, aftermath: Afterma
 
 
 async def _keep_note(d: Dependencies, known: Conversation, turn: Turn, aftermath: Aftermath) -> None:
-    """Keep the note of the last answer for "repeat"; one that says something older must not pass for it."""
+    """Keep the note of the last answer for "repeat"; one that says something older must not pass for it.
+
+    Repeating it does not keep it longer: its record, by which a withdrawn consent is told, would be gone before it.
+    """
     answer = aftermath.lines[-1].text if aftermath.lines else known.last_answer
     note = next((part.blob_id for part in turn.parts if part.blob_id and part.text == answer), None)
+    if note is not None and note == known.last_note:
+        return
     if note is not None:
         await d.conversations.keep_note(known.id, note, until_ms=d.now_ms() + round(d.note_kept_s * 1000))
     elif aftermath.lines and known.last_note is not None:

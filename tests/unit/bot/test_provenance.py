@@ -1,12 +1,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from bot.provenance import Notary, RecordNotKept, Records, consent_mark
+from bot.provenance import Notary, RecordNotKept, Records, build_notary, consent_mark
+from bot.settings import Settings
 from tests.unit.tts.test_provenance import NOW, OLD, file_of, note_of, record, remuxed
 from tts.casting import MemoryMaterial
 from tts.contract import Making, SourceKind
@@ -62,6 +64,18 @@ async def test_records_go_when_their_time_is_over(redis: Redis, records: Records
 
     assert len(names) == 3
     assert all([0 < await redis.ttl(name) <= 86_400 for name in names])
+
+
+@pytest.mark.parametrize(("provenance_days", "kept_days"), [(1, 8), (365, 365)])
+async def test_a_record_outlives_its_note_however_short_records_are_kept(
+    redis: Redis, tmp_path: Path, provenance_days: float, kept_days: float
+) -> None:
+    settings = Settings(recado_data_dir=tmp_path, provenance_days=provenance_days, note_days=7)
+
+    await build_notary(settings, redis, MemoryMaterial()).certify(note_of(file_of()), turn_id="t9")
+
+    names = [name async for name in redis.scan_iter("{recado}:provenance:*")]
+    assert [round(await redis.ttl(name) / 86_400) for name in names] == [kept_days] * 3
 
 
 async def test_a_store_that_does_not_answer_is_told() -> None:

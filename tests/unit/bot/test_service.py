@@ -739,6 +739,18 @@ async def test_repeat_sends_the_same_note_without_speaking_again(friends: Househ
     assert (first == second, len(friends.engine.batches)) == (True, 1)
 
 
+async def test_repeating_a_note_does_not_keep_it_beyond_its_time(friends: Household) -> None:
+    await friends.write("bom dia")
+    await friends.answer()
+    friends.clock.advance(4 * 86_400)
+    await friends.write("repetir")
+    await friends.answer()
+
+    assert len(await friends.conversations.kept_notes(friends.clock.now_ms)) == 1
+    friends.clock.advance(4 * 86_400)
+    assert not await friends.conversations.kept_notes(friends.clock.now_ms)
+
+
 async def test_repeat_after_a_written_answer_speaks_that_one_and_not_the_note_before(friends: Household) -> None:
     for text in ("bom dia", "voz desligar", "o que eu disse por último?", "repetir em voz"):
         await friends.write(text)
