@@ -7,8 +7,7 @@ from datetime import datetime
 
 from bot.sample_store import Samples
 from bot.voice_uses import Uses
-from tts.contract import SourceKind
-from tts.voices.consent import consent_refusal
+from tts.material import sample_refusal
 
 
 async def forget_ended(
@@ -20,7 +19,7 @@ async def forget_ended(
     """
     ended: set[str] = set()
     for sample in await samples.list():
-        if sample.kind is not SourceKind.DESIGNED and consent_refusal(sample.consent, now):
+        if sample_refusal(sample, now):
             spoken = [use.voice for use in await uses.of(sample.id) if use.heard and use.voice is not None]
             ended |= {voice.id for voice in spoken}
     for voice_id in sorted(ended):

@@ -16,9 +16,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.settings import Settings
-from tts.casting import RECORDED, Material, MemoryMaterial
-from tts.contract import SourceKind, VoiceNote
-from tts.errors import BlobLocked, TtsError
+from tts.contract import SourceKind, VoiceNote, VoiceSource
+from tts.errors import TtsError
+from tts.material import RECORDED, Material, MemoryMaterial, material_refusal
 from tts.provenance import (
     FoundRecord,
     Match,
@@ -31,7 +31,7 @@ from tts.provenance import (
     record_of,
     signing_keys,
 )
-from tts.voices.consent import Consent, consent_refusal
+from tts.voices.consent import Consent
 
 FILE_NAME = "provenance.jsonl"
 
@@ -111,21 +111,9 @@ class Notary:
         A note without a record is older than records are kept. Raises what the store raises.
         """
         found = await self._store.find(file_sha256=file_sha256, coded_sha256="")
-        for source in found.signed.record.sources if found else ():
-            kind, _, ref = source.partition(":")
-            if kind not in RECORDED:
-                continue
-            try:
-                sample = await self._material.find(ref)
-            except BlobLocked as error:
-                return f"sample {ref[:12]}: {error}"
-            if sample is None:
-                reason = "its record is gone" if kind == SourceKind.SAMPLE else ""
-            else:
-                reason = "" if sample.kind is SourceKind.DESIGNED else consent_refusal(sample.consent, self._now())
-            if reason:
-                return f"sample {ref[:12]}: {reason}"
-        return ""
+        made_of = [source.partition(":") for source in found.signed.record.sources] if found else []
+        recorded = [VoiceSource(kind=SourceKind(kind), ref=ref) for kind, _, ref in made_of if kind in RECORDED]
+        return await material_refusal(self._material, recorded, self._now(), clips_may_be_gone=True)
 
     async def _consents(self, note: VoiceNote) -> list[str]:
         found = []

@@ -13,6 +13,7 @@ from bot.voice_uses import Use, Uses
 from tts.blobs import is_blob_id
 from tts.contract import SourceKind
 from tts.errors import BadVoice
+from tts.material import sample_refusal
 from tts.voices.consent import Consent, consent_refusal
 from tts.voices.samples import StoredSample
 
@@ -51,7 +52,7 @@ class Recordings:
         sample = await self.samples.find(sample_id)
         if sample is None:
             raise BadVoice(f"The recording {sample_id[:12]} was erased; `recado voice samples add` brings it back.")
-        refusal = refusal_of(sample, self.now())
+        refusal = sample_refusal(sample, self.now())
         if refusal:
             raise BadVoice(f"The recording {sample_id[:12]} may not be used: {refusal}.")
 
@@ -135,16 +136,11 @@ def withdrawn_at(sample: StoredSample) -> datetime | None:
     return sample.consent.withdrawn_at if sample.consent else None
 
 
-def refusal_of(sample: StoredSample, now: datetime) -> str:
-    """Why a recording may not be used now, in words; empty when it may."""
-    return "" if sample.kind is SourceKind.DESIGNED else consent_refusal(sample.consent, now)
-
-
 def consent_words(sample: StoredSample, now: datetime) -> str:
     """How the consent to a recording stands, for people."""
     if sample.kind is SourceKind.DESIGNED:
         return "not needed"
-    return refusal_of(sample, now).removeprefix("the consent ") or "given"
+    return sample_refusal(sample, now).removeprefix("the consent ") or "given"
 
 
 def same_consent(one: Consent | None, other: Consent | None) -> bool:

@@ -35,7 +35,7 @@ class Resealed:
 class Samples:
     """What is known of every recording, over one Redis hash, and the recordings themselves in `blobs`.
 
-    It is the `tts.casting.Material` of an installation. `fresh_s` is how long a read may come from memory. With a
+    It is the `tts.material.Material` of an installation. `fresh_s` is how long a read may come from memory. With a
     cipher the records are sealed: they say who speaks and what. Whatever asks for one raises BlobLocked where no key
     at hand opens it; `list` leaves it out, so that it does not stand in the way of the others.
     """

@@ -28,8 +28,8 @@ from bot.voice import (
     parse_voice,
 )
 from tts.blobs import blob_id_of, is_blob_id
-from tts.casting import RECORDED
 from tts.contract import Voice
+from tts.material import RECORDED
 from tts.voices.samples import StoredSample
 
 VOICE_FILE, SAMPLES_FILE, SAMPLES_FOLDER = "voice.yaml", "samples.yaml", "samples"

@@ -14,9 +14,9 @@ from bot.recordings import Recordings, record_to_keep
 from bot.voice_names import Names
 from bot.voice_store import Voices, readable, recordings_of
 from tts.blobs import blob_id_of
-from tts.casting import RECORDED
 from tts.contract import SourceKind, Transcriber, Voice, VoiceSource
 from tts.errors import BadSample, BadVoice
+from tts.material import RECORDED
 from tts.voices.consent import Consent, consent_refusal
 from tts.voices.design import DesignedClip
 from tts.voices.designed import stored_clip

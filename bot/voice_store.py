@@ -19,10 +19,11 @@ from bot.documents import Documents, Kind
 from bot.persona import Persona
 from bot.voice import BadVoiceFile, dump_voice, parse_voice
 from tts.blobs import Cipher
-from tts.casting import RECORDED, ProfileKey
+from tts.casting import ProfileKey
 from tts.contract import Voice, VoiceProfile
 from tts.engines.qwen3.prompts import TIMBRES
 from tts.errors import BadVoice
+from tts.material import RECORDED
 from tts.voices.ids import TimbreId, read_voice_id, timbre_voice
 
 log = structlog.get_logger()

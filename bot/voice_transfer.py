@@ -11,16 +11,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from bot.recordings import Recordings, refusal_of, withdrawn_at
+from bot.recordings import Recordings, withdrawn_at
 from bot.voice_bundle import Bundle
 from bot.voice_lab import VoiceLab
 from bot.voice_names import id_problems
 from bot.voice_store import Voices, readable, recordings_of
 from bot.voice_uses import Use
 from tts.audio.decode import DecodeLimits, decode
-from tts.casting import RECORDED
 from tts.contract import SourceKind, Voice
 from tts.errors import BadAudio, BadVoice
+from tts.material import RECORDED, sample_refusal
 from tts.settings import EngineName
 from tts.voices.consent import ended_as_early
 from tts.voices.samples import PREPARED_RATE_HZ, SampleLimits, StoredSample, inspect_sample
@@ -132,7 +132,7 @@ class VoiceTransfer:
         return here, stored
 
     def _remarks(self, here: StoredSample | None, stored: StoredSample) -> Sequence[str]:
-        refusal = refusal_of(stored, self._recordings.now())
+        refusal = sample_refusal(stored, self._recordings.now())
         name = stored.id[:12]
         if refusal:
             left = "; its recording was not stored" if stored.erased_at is not None else ""

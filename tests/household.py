@@ -42,11 +42,12 @@ from tts.batch_choice import BatchPolicy
 from tts.batching import Device
 from tts.blobs import MemoryBlobStore
 from tts.breaker import BreakerPolicy
-from tts.casting import Casting, MemoryMaterial
+from tts.casting import Casting
 from tts.checks.signal import SignalCheck
 from tts.contract import SourceKind, Voice, VoiceSource
 from tts.engines.fake import FakeEngine, tone
 from tts.hearing import FakeTranscriber
+from tts.material import MemoryMaterial
 from tts.provenance import SigningKeys
 from tts.slots import EngineSlot
 from tts.speaker import Speaker

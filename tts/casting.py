@@ -19,34 +19,19 @@ from typing import Protocol
 import structlog
 
 from tts.audio.decode import decode_ours
-from tts.contract import EngineInfo, PcmAudio, PreparedSource, SourceKind, Transcriber, Voice, VoiceProfile, VoiceSource
-from tts.errors import BadVoice, BlobLocked, NoConsent, TtsError
-from tts.voices.consent import consent_refusal
-from tts.voices.design import DesignedClip
-from tts.voices.designed import stored_clip
+from tts.contract import EngineInfo, PcmAudio, PreparedSource, Transcriber, Voice, VoiceProfile, VoiceSource
+from tts.errors import BadVoice, NoConsent, TtsError
+from tts.material import RECORDED, Material, material_refusal
 from tts.voices.mix import normalised, usable_sources
 from tts.voices.reference import cut_to, shares_s
-from tts.voices.samples import StoredSample, encode_sample
+from tts.voices.samples import encode_sample
 
 _log = structlog.get_logger()
 
-RECORDED = frozenset({SourceKind.SAMPLE, SourceKind.DESIGNED})
 PROFILES_MAX = 100
 PROFILE_KEPT_S = 3600.0
 
 Cast = Callable[[Sequence[PreparedSource]], Awaitable[VoiceProfile]]
-
-
-class Material(Protocol):
-    """The recordings that voices are made of."""
-
-    async def find(self, sample_id: str) -> StoredSample | None:
-        """What is known of a recording; None when it is not here. Never older than a second. Raises BlobLocked."""
-        ...
-
-    async def audio(self, sample_id: str) -> bytes:
-        """Its prepared audio as a file; KeyError when it is gone."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,28 +84,6 @@ class Found:
     origin: Origin
 
 
-class MemoryMaterial:
-    """Recordings in dicts, for tests and for programs without a store; empty unless filled."""
-
-    def __init__(self) -> None:
-        self.samples: dict[str, StoredSample] = {}
-        self.files: dict[str, bytes] = {}
-
-    async def find(self, sample_id: str) -> StoredSample | None:
-        """What was put into `samples`."""
-        return self.samples.get(sample_id)
-
-    async def audio(self, sample_id: str) -> bytes:
-        """What was put into `files`, or KeyError."""
-        return self.files[sample_id]
-
-    def add_clip(self, clip: DesignedClip, *, language: str) -> VoiceSource:
-        """Keep a designed clip; the source that names it."""
-        sample, data = stored_clip(clip, language=language, added_at=datetime.now(UTC))
-        self.samples[sample.id], self.files[sample.id] = sample, data
-        return VoiceSource(kind=SourceKind.DESIGNED, ref=sample.id)
-
-
 class Casting:
     """Profiles of voices, made once. `on_lookup` hears of every look-up: ("memory" or "store", hit or miss).
 
@@ -148,7 +111,7 @@ class Casting:
 
     async def refusal(self, voice: Voice) -> str:
         """Why the voice's own sources may not be spoken with, in words; empty when they may. Purges what was made."""
-        reason = await self._refusal(voice.sources)
+        reason = await material_refusal(self._material, voice.sources, self._now())
         if reason:
             await self.forget(voice.id)
         return reason
@@ -228,24 +191,9 @@ class Casting:
     # -- consent --------------------------------------------------------------------------------------------------
 
     async def _check(self, sources: Iterable[VoiceSource]) -> None:
-        reason = await self._refusal(sources)
+        reason = await material_refusal(self._material, sources, self._now())
         if reason:
             raise NoConsent(reason)
-
-    async def _refusal(self, sources: Iterable[VoiceSource]) -> str:
-        for source in sources:
-            if source.kind in RECORDED and source.weight > 0:
-                try:
-                    sample = await self._material.find(source.ref)
-                except BlobLocked as error:
-                    return f"sample {source.ref[:12]}: {error}"
-                if sample is None:
-                    return f"sample {source.ref[:12]} is not here, nor anybody's consent to it"
-                # The record decides what it is: calling a person's recording "designed" frees nobody from asking.
-                reason = "" if sample.kind is SourceKind.DESIGNED else consent_refusal(sample.consent, self._now())
-                if reason:
-                    return f"sample {source.ref[:12]}: {reason}"
-        return ""
 
     # -- preparing ------------------------------------------------------------------------------------------------
 

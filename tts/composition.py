@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from tts.batch_choice import BatchPolicy
 from tts.batching import BatchStats, Device
-from tts.casting import Casting, MemoryMaterial
+from tts.casting import Casting
 from tts.checks.signal import SignalCheck
 from tts.contract import Engine, Utterance
 from tts.engines import ENGINES
 from tts.errors import EngineUnavailable
 from tts.gate import Check, Gate
+from tts.material import MemoryMaterial
 from tts.settings import TtsSettings
 from tts.slots import EngineSlot
 from tts.speaker import Speaker

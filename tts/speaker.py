@@ -17,7 +17,7 @@ import structlog
 
 from tts.audio.opus import AudioFormat, OpusChoices
 from tts.batching import Device
-from tts.casting import RECORDED, Casting
+from tts.casting import Casting
 from tts.contract import (
     Attempt,
     Making,
@@ -32,6 +32,7 @@ from tts.errors import DeadlineExceeded, NoConsent, NoVoice, TtsError
 from tts.fallback import SKIPPED, Choice, choose_engines
 from tts.finishing import finish
 from tts.gpu_memory import gpu_memory_bytes
+from tts.material import RECORDED
 from tts.slots import EngineSlot, EngineStatus, Rendering
 from tts.text import UtterancePlan, plan_utterance
 from tts.voices.design import DESIGN_PROMPT_DEFAULT, DesignedClip

@@ -15,10 +15,11 @@ from bot.commandline.processes import read_settings, read_tts_settings
 from bot.persona import BadPersona, Persona, parse_persona, shipped_personas
 from bot.provenance import certify_here
 from tts.audio.opus import AudioFormat
-from tts.casting import Casting, MemoryMaterial
+from tts.casting import Casting
 from tts.composition import build_speaker
 from tts.contract import Utterance, VoiceNote
 from tts.errors import TtsError
+from tts.material import MemoryMaterial
 from tts.settings import EngineName, TtsSettings
 from tts.speaker import Speaker
 from tts.text import UtterancePlan, plan_utterance

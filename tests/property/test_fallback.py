@@ -14,12 +14,13 @@ from tts.audio.opus import OpusChoices
 from tts.batch_choice import BatchPolicy
 from tts.batching import Device
 from tts.breaker import BreakerPolicy
-from tts.casting import Casting, MemoryMaterial
+from tts.casting import Casting
 from tts.checks.signal import SignalCheck
 from tts.contract import Attempt, PcmAudio, SourceKind, Utterance, Voice, VoiceSource
 from tts.engines.fake import FakeEngine
 from tts.errors import BadVoice, EngineFailed, EngineOverloaded, NoVoice, TakeRejected, TtsError
 from tts.fallback import SKIPPED
+from tts.material import MemoryMaterial
 from tts.slots import EngineSlot
 from tts.speaker import OK, Speaker, _Course
 from tts.text import plan_utterance

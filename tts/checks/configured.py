@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import structlog
 
-from tts.casting import Material
 from tts.checks.likeness import LikenessCheck, OwnLikenessCheck
 from tts.checks.signal import SignalCheck
 from tts.checks.speaker_encoder import ResemblyzerEncoder, encoder_installed
 from tts.checks.words import WordsCheck
 from tts.contract import Transcriber
 from tts.gate import Check, Gate
+from tts.material import Material
 from tts.settings import TtsSettings
 
 _log = structlog.get_logger()

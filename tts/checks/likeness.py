@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -17,11 +17,11 @@ import structlog
 from numpy.typing import NDArray
 
 from tts.audio.decode import decode_ours
-from tts.casting import RECORDED, Material, fingerprint
-from tts.contract import PcmAudio, SourceKind, Take, Utterance, Voice, VoiceSource
+from tts.casting import fingerprint
+from tts.contract import PcmAudio, SourceKind, Take, Utterance, Voice
 from tts.errors import BadAudio, BlobLocked, EngineUnavailable
 from tts.gate import Verdict
-from tts.voices.consent import consent_refusal
+from tts.material import RECORDED, Material, material_refusal
 from tts.voices.likeness import SHORTEST_HEARD_S
 from tts.voices.mix import blend, normalised
 
@@ -97,7 +97,7 @@ class LikenessCheck:
         recorded = [source for source in voice.sources if source.kind in RECORDED and source.weight > 0]
         if not recorded:
             return None
-        if not await self._allowed(recorded):
+        if await material_refusal(self._material, recorded, self._now()):  # asked anew for every take
             for known_key in [known_key for known_key in self._references if known_key[0] == voice.id]:
                 del self._references[known_key]
             return None
@@ -120,19 +120,6 @@ class LikenessCheck:
         while len(self._references) > _KEPT:
             self._references.popitem(last=False)
         return reference
-
-    async def _allowed(self, recorded: Iterable[VoiceSource]) -> bool:
-        """Whether all of them may be used now; asked every time, as the store answers out of memory for a second."""
-        for source in recorded:
-            try:
-                sample = await self._material.find(source.ref)
-            except BlobLocked:
-                return False
-            if sample is None:
-                return False
-            if sample.kind is not SourceKind.DESIGNED and consent_refusal(sample.consent, self._now()):
-                return False
-        return True
 
 
 class OwnLikenessCheck:

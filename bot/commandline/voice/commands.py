@@ -22,8 +22,8 @@ from bot.commandline.voice.words import VOICE, YES, mix_words, styles_of, weight
 from bot.installation import Installation
 from bot.recordings import consent_words
 from bot.voice_lab import VoiceLab
-from tts.casting import RECORDED
 from tts.contract import SourceKind, Voice, VoiceSource
+from tts.material import RECORDED
 
 
 @click.group()

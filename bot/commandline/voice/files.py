@@ -9,10 +9,10 @@ import click
 
 from bot.commandline.voice.lab_access import in_transfer
 from bot.commandline.voice.words import VOICE, left_of
-from bot.recordings import refusal_of
 from bot.voice import VoiceError
 from bot.voice_bundle import SAMPLES_FOLDER, VOICE_FILE, read_bundle, write_bundle
 from tts.blobs import is_blob_id
+from tts.material import sample_refusal
 
 
 @click.command()
@@ -25,7 +25,7 @@ def export(voice_id: str, output: Path | None, *, overwrite: bool) -> None:
     _check_place(place, overwrite=overwrite)
     bundle = in_transfer(lambda transfer: transfer.export(voice_id))
     for sample in bundle.samples:
-        refusal = refusal_of(sample, datetime.now(UTC))
+        refusal = sample_refusal(sample, datetime.now(UTC))
         if refusal:
             click.echo(f"warning: {sample.id[:12]}: {refusal}; nobody may make a voice of what you export.", err=True)
     if place.is_dir():

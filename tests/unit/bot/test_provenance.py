@@ -10,9 +10,9 @@ from redis.backoff import NoBackoff
 from bot.provenance import Notary, RecordNotKept, Records, build_notary, consent_mark
 from bot.settings import Settings
 from tests.unit.tts.test_provenance import NOW, OLD, file_of, note_of, record, remuxed
-from tts.casting import MemoryMaterial
 from tts.contract import Making, SourceKind
 from tts.errors import BlobLocked
+from tts.material import MemoryMaterial
 from tts.provenance import Match, SigningKeys, find_record
 from tts.voices.consent import Consent
 from tts.voices.samples import StoredSample
@@ -116,7 +116,7 @@ def recording(kind: SourceKind, consent: Consent | None) -> StoredSample:
         ("sample:s1", recording(SourceKind.SAMPLE, CONSENT), ""),
         ("sample:s1", recording(SourceKind.SAMPLE, WITHDRAWN), "withdrawn"),
         ("sample:s1", recording(SourceKind.SAMPLE, replace(CONSENT, expires_at=NOW)), "expired"),
-        ("sample:s1", None, "gone"),
+        ("sample:s1", None, "not here"),
         ("designed:s1", recording(SourceKind.SAMPLE, WITHDRAWN), "withdrawn"),
         ("designed:s1", recording(SourceKind.DESIGNED, None), ""),
         ("designed:s1", None, ""),

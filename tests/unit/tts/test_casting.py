@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from tts.audio.pcm import join
-from tts.casting import PROFILE_KEPT_S, PROFILES_MAX, CacheResult, Casting, Found, MemoryMaterial, Origin, ProfileKey
+from tts.casting import PROFILE_KEPT_S, PROFILES_MAX, CacheResult, Casting, Found, Origin, ProfileKey
 from tts.contract import EngineInfo, PcmAudio, PreparedSource, SourceKind, Voice, VoiceProfile, VoiceSource
 from tts.engines.fake import tone
 from tts.errors import BadVoice, EngineFailed, NoConsent
 from tts.hearing import FakeTranscriber
+from tts.material import MemoryMaterial
 from tts.voices.consent import Consent
 from tts.voices.samples import StoredSample, encode_sample
 

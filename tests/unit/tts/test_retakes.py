@@ -7,11 +7,12 @@ import pytest
 from tts.batch_choice import BatchPolicy
 from tts.batching import Device
 from tts.breaker import BreakerPolicy
-from tts.casting import Casting, MemoryMaterial
+from tts.casting import Casting
 from tts.contract import PcmAudio, SourceKind, Utterance, Voice, VoiceSource
 from tts.engines.fake import FakeEngine
 from tts.errors import TakeRejected
 from tts.gate import Verdict
+from tts.material import MemoryMaterial
 from tts.slots import EngineSlot
 from tts.text.halves import halves
 

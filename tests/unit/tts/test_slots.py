@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from tts.batch_choice import BatchPolicy
 from tts.batching import Device
 from tts.breaker import BreakerPolicy, BreakerState
-from tts.casting import Casting, MemoryMaterial, Origin
+from tts.casting import Casting, Origin
 from tts.checks.signal import SignalCheck
 from tts.contract import PcmAudio, SourceKind, Utterance, Voice, VoiceSource
 from tts.engines.fake import FakeCastingEngine, FakeEngine, tone
@@ -25,6 +25,7 @@ from tts.errors import (
     StaleProfile,
     TakeRejected,
 )
+from tts.material import MemoryMaterial
 from tts.slots import EngineSlot, EngineState
 from tts.voices.design import DesignedClip
 

@@ -13,12 +13,13 @@ from tts.audio.voice_note import validate_voice_note
 from tts.batch_choice import BatchPolicy
 from tts.batching import Device
 from tts.breaker import BreakerPolicy
-from tts.casting import Casting, MemoryMaterial
+from tts.casting import Casting
 from tts.checks.signal import SignalCheck
 from tts.composition import build_speaker
 from tts.contract import Attempt, SourceKind, Utterance, Voice, VoiceSource
 from tts.engines.fake import FakeCastingEngine, FakeEngine, tone
 from tts.errors import BadText, BadVoice, DeadlineExceeded, EngineFailed, EngineOverloaded, NoVoice
+from tts.material import MemoryMaterial
 from tts.settings import TtsSettings
 from tts.slots import EngineSlot, EngineState, EngineStatus
 from tts.speaker import Speaker

@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from bot.outbox import PartKind
 from bot.provenance import Notary, Records
 from tests.household import Household
-from tts.casting import MemoryMaterial
 from tts.contract import Making, SourceKind, VoiceNote
+from tts.material import MemoryMaterial
 from tts.provenance import SigningKeys
 from tts.voices.consent import Consent
 from tts.voices.samples import StoredSample

@@ -16,9 +16,9 @@ from bot.provenance import Notary, RecordNotKept, Records
 from bot.record import VoiceAttempt
 from bot.turn import Outcome
 from tests.household import Household, personas
-from tts.casting import MemoryMaterial
 from tts.contract import Attempt, Making, Timings, VoiceNote
 from tts.errors import DeadlineExceeded, EngineFailed, NoVoice, TtsError
+from tts.material import MemoryMaterial
 from tts.provenance import SignedRecord, SigningKeys, find_record
 from webhooks.contract import NotSent
 

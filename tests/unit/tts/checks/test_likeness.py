@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tts.casting import MemoryMaterial
 from tts.checks.likeness import LikenessCheck, OwnLikenessCheck
 from tts.checks.words import _wav
 from tts.contract import PcmAudio, SourceKind, Take, Utterance, Voice, VoiceProfile, VoiceSource
 from tts.engines.fake import tone
 from tts.errors import BlobLocked, EngineUnavailable
 from tts.gate import Verdict
+from tts.material import MemoryMaterial
 from tts.voices.consent import Consent
 from tts.voices.samples import StoredSample
 
