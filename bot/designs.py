@@ -6,7 +6,6 @@ is made.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -18,7 +17,6 @@ from redis.asyncio import Redis
 from bot.sample_store import Samples
 from tts.contract import SourceKind, Voice, VoiceSource
 from tts.voices.design import DesignedClip
-from tts.voices.designed import stored_clip
 from tts.voices.samples import StoredSample
 
 DESIGNING_S = 1800
@@ -69,7 +67,7 @@ class Designs:
 
         The first clip stays: another one that comes later is dropped, and the first is given back.
         """
-        sample = await kept_clip(self._samples, clip, language=voice.language, now=self._now())
+        sample = await self._samples.keep_clip(clip, language=voice.language, at=self._now())
         if not await cast("Awaitable[Any]", self._redis.hsetnx(self._clips, _key(voice), sample.id)):
             first = await self._clip(voice)
             if first is not None and first.id != sample.id:
@@ -86,14 +84,6 @@ class Designs:
         """The clip of its prompt. One whose record was erased is none: then another one is designed."""
         stored = await cast("Awaitable[Any]", self._redis.hget(self._clips, _key(voice)))
         return await self._samples.find(stored.decode()) if stored is not None else None
-
-
-async def kept_clip(samples: Samples, clip: DesignedClip, *, language: str, now: datetime) -> StoredSample:
-    """The clip, kept among the recordings."""
-    sample, data = await asyncio.to_thread(stored_clip, clip, language=language, added_at=now)
-    await samples.keep_audio(data)
-    await samples.put(sample)
-    return sample
 
 
 def _key(voice: Voice) -> str:

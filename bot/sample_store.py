@@ -5,6 +5,7 @@ Knows no voice and no persona: who uses a recording is asked elsewhere.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from bot.voice import BadVoiceFile, dump_sample, parse_sample
 from tts.blobs import Cipher, is_sealed, opened
 from tts.contract import BlobStore
 from tts.errors import BadVoice, BlobLocked
+from tts.voices.design import DesignedClip
+from tts.voices.designed import stored_clip
 from tts.voices.samples import StoredSample
 
 log = structlog.get_logger()
@@ -85,6 +88,13 @@ class Samples:
     async def keep_audio(self, data: bytes) -> str:
         """Store a prepared recording and give its id; it counts for nothing before its record is `put`."""
         return await self._blobs.put(data)
+
+    async def keep_clip(self, clip: DesignedClip, *, language: str, at: datetime) -> StoredSample:
+        """Keep a designed clip and its record. Raises BadVoice as `update` does."""
+        sample, data = await asyncio.to_thread(stored_clip, clip, language=language, added_at=at)
+        await self.keep_audio(data)
+        await self.put(sample)
+        return sample
 
     async def put(self, sample: StoredSample) -> None:
         """Store a record, in place of an older one of the same recording. Raises BadVoice as `update` does."""

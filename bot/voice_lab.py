@@ -19,7 +19,6 @@ from tts.errors import BadSample, BadVoice
 from tts.material import RECORDED
 from tts.voices.consent import Consent, consent_refusal
 from tts.voices.design import DesignedClip
-from tts.voices.designed import stored_clip
 from tts.voices.mix import normalised
 from tts.voices.samples import InspectedSample, SampleWarning, StoredSample, encode_sample, prepare_sample
 
@@ -112,12 +111,8 @@ class VoiceLab:
         Earlier clips stay while one of the kept versions names them, so that `restore` can go back to them.
         """
         voice = await self.voice(voice_id)
-        sample, data = await asyncio.to_thread(
-            stored_clip, clip, language=voice.language, added_at=self.recordings.now()
-        )
         earlier = await self._clips_of_past(voice_id)
-        await self.recordings.samples.keep_audio(data)
-        await self.recordings.samples.put(sample)
+        sample = await self.recordings.samples.keep_clip(clip, language=voice.language, at=self.recordings.now())
 
         def designed(stored: Voice) -> Voice:
             others = tuple(source for source in stored.sources if source.kind is not SourceKind.DESIGNED)

@@ -17,6 +17,7 @@ from bot.voice_lab import VoiceLab
 from bot.voice_store import Profiles, Voices
 from bot.voice_uses import Uses
 from tests.speech import speech, wav
+from tts.audio.decode import decode_ours
 from tts.blobs import MemoryBlobStore
 from tts.casting import ProfileKey
 from tts.contract import SourceKind, Transcript, Voice, VoiceProfile, VoiceSource
@@ -254,6 +255,14 @@ async def test_a_clip_is_erased_when_no_kept_version_names_it(here: Lab, monkeyp
     await here.lab.keep_design("ana", replace(clip, audio=replace(clip.audio, samples=clip.audio.samples[1000:])))
 
     assert await here.samples.find(REFS[0]) is None
+
+
+async def test_a_kept_clip_is_among_the_recordings_with_its_words_and_its_time(here: Lab) -> None:
+    kept = await here.samples.keep_clip(_clip(), language="pt-BR", at=NOW)
+
+    assert await here.samples.list() == (kept,)
+    assert (kept.kind, kept.transcript, kept.added_at) == (SourceKind.DESIGNED, "oi", NOW)
+    assert decode_ours(await here.samples.audio(kept.id)).audio.duration_s > 1
 
 
 def _clip():  # noqa: ANN202 - a clip
