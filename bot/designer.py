@@ -78,9 +78,8 @@ class Designer:
     async def _voice_of(self, persona: Persona) -> Voice | None:
         try:
             return await self._voices.resolve(persona)
-        except TtsError as error:
-            log.warning("a persona has no voice", persona=persona.id, error=type(error).__name__)
-            return None
+        except TtsError:
+            return None  # its turns say so, and this comes by every half minute
 
     async def _designed(self, persona: Persona, voice: Voice) -> Voice:
         """The voice with its clip, where it could be had."""

@@ -24,6 +24,12 @@ from tts.settings import EngineName, TtsSettings
 from tts.speaker import Speaker
 from tts.text import UtterancePlan, plan_utterance
 
+ENGINE = click.option("--engine", type=click.Choice([name.value for name in EngineName]), help="Only this engine.")
+OUTPUT = click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("note.ogg"), show_default=True,
+    help="Where the note goes; .ogg, .wav, .mp3 or .flac decides the format.",
+)  # fmt: skip
+
 _FORMATS = {f".{known.value}": known for known in AudioFormat}
 
 
@@ -33,11 +39,8 @@ _FORMATS = {f".{known.value}": known for known in AudioFormat}
     "--persona", "persona_name", default="nina", show_default=True, help="Persona id, or a persona's YAML file."
 )
 @click.option("--language", help="pt-BR, en, …; without it the persona's own.")
-@click.option("--engine", type=click.Choice([name.value for name in EngineName]), help="Only this engine.")
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("note.ogg"), show_default=True,
-    help="Where the note goes; .ogg, .wav, .mp3 or .flac decides the format.",
-)  # fmt: skip
+@ENGINE
+@OUTPUT
 @click.option("--dry-run", is_flag=True, help="Print what will be spoken, one segment a line, and load no model.")
 def say(text: str, persona_name: str, language: str | None, engine: str | None, output: Path, *, dry_run: bool) -> None:
     """Speak TEXT in a persona's voice into one voice note ("-" reads the text from standard input)."""

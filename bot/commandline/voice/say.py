@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bot.commandline.processes import read_settings, read_tts_settings
-from bot.commandline.say import end_lost, format_of
+from bot.commandline.say import ENGINE, OUTPUT, end_lost, format_of
 from bot.commandline.voice.design import started
 from bot.commandline.voice.lab_access import hearing, in_lab
 from bot.commandline.voice.words import VOICE
@@ -29,11 +29,8 @@ from tts.speaker import Speaker
 @VOICE
 @click.argument("text")
 @click.option("--language", help="pt-BR, en, …; without it the voice's own.")
-@click.option("--engine", type=click.Choice([name.value for name in EngineName]), help="Only this engine.")
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("note.ogg"), show_default=True,
-    help="Where the note goes; .ogg, .wav, .mp3 or .flac decides the format.",
-)  # fmt: skip
+@ENGINE
+@OUTPUT
 def say(voice_id: str, text: str, *, language: str | None, engine: str | None, output: Path) -> None:
     """Speak TEXT with VOICE into one voice note; needs the store, and no other process."""
     audio_format, settings = format_of(output), read_tts_settings()
