@@ -34,7 +34,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes -q
 
 lock: ## Resolve pyproject.toml anew into requirements/*.txt (needs uv)
 	$(LOCK) pyproject.toml -o requirements/demo.txt
-	$(LOCK) pyproject.toml --extra test --extra gpu --extra xtts --extra bark --extra voices --extra watermark \
+	$(LOCK) pyproject.toml --extra test --extra gpu --extra xtts --extra bark --extra watermark \
 	  $(addprefix --no-emit-package ,$(UNLOCKED)) -o requirements/engines.txt
 	printf 'hatchling>=1.27\neditables\n' | $(LOCK) - -o requirements/build.txt
 
