@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "gpu.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+SCRIPT = BENCHMARKS / "gpu.py"
 
 
 @pytest.mark.skipif(find_spec("qwen_tts") is None, reason="needs the extra gpu")
@@ -26,3 +27,12 @@ def test_the_measurement_counts_every_stage_of_every_frame(tmp_path: Path) -> No
         assert run["talker_steps"] == run["frames"] == 4
         for stage in ("prefill_ms", "talker_step_ms", "predictor_loop_ms", "rest_ms", "codec_s"):
             assert run[stage] > 0, stage
+
+
+@pytest.mark.skipif(find_spec("qwen_tts") is None, reason="needs the extra gpu")
+def test_the_frame_that_is_captured_as_a_graph_is_that_of_qwen_tts() -> None:
+    checked = subprocess.run(
+        [sys.executable, BENCHMARKS / "gpu_graphs.py", "--check"], check=True, capture_output=True, timeout=120
+    )
+
+    assert b'{"equal": true}' in checked.stdout
