@@ -20,13 +20,19 @@ MENU_ROWS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandContext:
-    """What a command may look at."""
+    """What a command may look at. `language` is what it was said in; empty means the persona's."""
 
     conversation: Conversation
     persona: Persona
     personas: Sequence[Persona]
     opted_out: bool
     now_ms: int
+    language: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """The language to answer in."""
+        return self.language or self.persona.language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +49,7 @@ def choosing_words(personas: Sequence[Persona]) -> Mapping[str, str]:
 
 
 def answer_command(command: Command, context: CommandContext) -> CommandAnswer:
-    """The answer to `command`, in the persona's language."""
+    """The answer to `command`, in the language it was said in, else the persona's."""
     conversation, persona = context.conversation, context.persona
     match command.kind:
         case CommandKind.HELP:
@@ -69,6 +75,7 @@ def answer_command(command: Command, context: CommandContext) -> CommandAnswer:
                 conversation,
                 awaiting=CommandKind.CONFIRM_DELETE,
                 awaiting_until_ms=context.now_ms + CONFIRM_WITHIN_MS,
+                awaiting_language=context.spoken,
             )
             return _text(context, Phrase.DELETE_ASK, conversation=asking)
         case CommandKind.CONFIRM_DELETE:
@@ -85,7 +92,7 @@ def answer_command(command: Command, context: CommandContext) -> CommandAnswer:
 def _text(
     context: CommandContext, phrase: Phrase, *, conversation: Conversation | None = None, **slots: str
 ) -> CommandAnswer:
-    part = Part(kind=PartKind.TEXT, text=say(phrase, context.persona.language, **slots))
+    part = Part(kind=PartKind.TEXT, text=say(phrase, context.spoken, **slots))
     return CommandAnswer(parts=(part,), aftermath=_aftermath(context, conversation))
 
 
@@ -105,8 +112,8 @@ def _menu(context: CommandContext) -> CommandAnswer:
     )
     part = Part(
         kind=PartKind.MENU,
-        text=say(Phrase.MENU_BODY, persona.language, persona=persona.name),
-        menu=Menu(button=say(Phrase.MENU_BUTTON, persona.language), rows=rows),
+        text=say(Phrase.MENU_BODY, context.spoken, persona=persona.name),
+        menu=Menu(button=say(Phrase.MENU_BUTTON, context.spoken), rows=rows),
     )
     return CommandAnswer(parts=(part,), aftermath=_aftermath(context))
 
@@ -117,7 +124,7 @@ def _choose(context: CommandContext, persona_id: str) -> CommandAnswer:
     if chosen is None:
         return _text(context, Phrase.PERSONA_UNKNOWN)
     conversation = replace(context.conversation, persona_id=chosen.id)
-    said = say(Phrase.PERSONA_CHOSEN, chosen.language, persona=chosen.name)
+    said = say(Phrase.PERSONA_CHOSEN, context.language or chosen.language, persona=chosen.name)
     hello = PartKind.TEXT if conversation.voice_on is False else PartKind.VOICE
     return CommandAnswer(
         parts=(Part(kind=PartKind.TEXT, text=said), Part(kind=hello, text=chosen.greeting)),

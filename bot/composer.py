@@ -130,7 +130,7 @@ class Composer:
     async def _hear(self, message: InboundMessage, *, failures: int) -> Heard:
         """What a note says; one that cannot be had in several attempts gets an answer all the same."""
         try:
-            return await self._ears.hear(message, language=None)
+            return await self._ears.hear(message)
         except (ChannelError, TtsError):
             if failures + 1 < HEARING_ATTEMPTS:
                 raise
@@ -165,6 +165,7 @@ class Composer:
             personas=scene.personas,
             opted_out=scene.claim.person.opted_out,
             now_ms=scene.now_ms,
+            language=scene.asked_in,
         )
         answer = answer_command(command, context)
         aftermath = answer.aftermath
@@ -263,16 +264,22 @@ def _disclosed(scene: Scene, answer: Composition) -> Composition:
         return answer
     kept = answer.aftermath.conversation or _remembered(scene.conversation)
     return Composition(
-        parts=(Part(kind=PartKind.TEXT, text=scene.persona.disclosure), *answer.parts),
+        parts=(Part(kind=PartKind.TEXT, text=_disclosure(scene)), *answer.parts),
         aftermath=replace(answer.aftermath, conversation=replace(kept, disclosed_at_ms=scene.now_ms)),
     )
+
+
+def _disclosure(scene: Scene) -> str:
+    """The persona's own line, unless the person gave a command in another language than the persona's."""
+    same = scene.language.partition("-")[0] == scene.persona.language.partition("-")[0]
+    return scene.persona.disclosure if same else say(Phrase.DISCLOSURE, scene.language, persona=scene.persona.name)
 
 
 def _said(scene: Scene, phrase: Phrase) -> Composition:
     """One sentence of the bot's own, in writing."""
     persona = scene.persona
     return Composition(
-        parts=(Part(kind=PartKind.TEXT, text=say(phrase, persona.language, persona=persona.name)),),
+        parts=(Part(kind=PartKind.TEXT, text=say(phrase, scene.language, persona=persona.name)),),
         aftermath=Aftermath(persona_id=persona.id, language=persona.language, fingerprint=scene.fingerprint),
     )
 

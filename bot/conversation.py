@@ -55,7 +55,8 @@ class Conversation:
     """One person with one of our numbers. None means never decided: the persona's or installation's default holds.
 
     `history` and `recent` are oldest first. `last_note` is the blob of the last voice note, while it is kept.
-    `awaiting` is the question that is open ("confirm_delete" or none) until `awaiting_until_ms`.
+    `awaiting` is the question that is open ("confirm_delete" or none) until `awaiting_until_ms`, asked in
+    `awaiting_language`.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Conversation:
     disclosed_at_ms: int | None = None
     awaiting: str = ""
     awaiting_until_ms: int | None = None
+    awaiting_language: str = ""
     last_note: str | None = None
     history: tuple[Line, ...] = field(default=(), repr=False)
     recent: tuple[RecentTurn, ...] = field(default=(), repr=False)
@@ -116,6 +118,7 @@ class Conversations:
             disclosed_at_ms=_number(known.get("disclosed_at_ms")),
             awaiting=known.get("awaiting", ""),
             awaiting_until_ms=_number(known.get("awaiting_until_ms")),
+            awaiting_language=known.get("awaiting_language", ""),
             last_note=_text(note) or None,
             history=tuple(Line(**orjson.loads(item)) for item in reversed(history)),
             recent=tuple(RecentTurn(**orjson.loads(item)) for item in reversed(recent)),
@@ -130,6 +133,7 @@ class Conversations:
             "disclosed_at_ms": _text(conversation.disclosed_at_ms),
             "awaiting": conversation.awaiting,
             "awaiting_until_ms": _text(conversation.awaiting_until_ms),
+            "awaiting_language": conversation.awaiting_language,
         }
         key = self._key(conversation.id, "facts")
         async with self._redis.pipeline(transaction=True) as pipe:

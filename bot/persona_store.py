@@ -51,6 +51,12 @@ class Personas:
                     return persona
         return personas[0] if personas else None
 
+    async def languages_on(self, endpoint_id: str) -> tuple[str, ...]:
+        """What is spoken on a number, as in `pt-BR`, its default persona's first: any persona may be chosen there."""
+        default = await self.default_for(endpoint_id)
+        first = () if default is None else (default,)
+        return tuple(dict.fromkeys(persona.language for persona in (*first, *await self.list())))
+
     async def put(self, persona: Persona) -> Persona:
         """Store it and return what is stored: `version` grows when anything changed, the voice's when it sounds new.
 

@@ -11,6 +11,7 @@ PORTUGUESE, ENGLISH = "pt-BR", "en"
 class Phrase(StrEnum):
     """What there is to say; braces in the comments are the slots `say` needs."""
 
+    DISCLOSURE = "disclosure"  # {persona}
     HELP = "help"  # {persona}
     MENU_BODY = "menu_body"  # {persona}
     MENU_BUTTON = "menu_button"  # at most 20 characters
@@ -37,6 +38,9 @@ class Phrase(StrEnum):
 
 
 _PORTUGUESE = {
+    Phrase.DISCLOSURE: (
+        "Antes de tudo: {persona} é uma inteligência artificial, de voz sintética. Para parar, escreva *parar*."
+    ),
     Phrase.HELP: (
         "Você está conversando com {persona}. É só mandar texto ou áudio.\n\n"
         "Também entendo estas mensagens:\n"
@@ -76,6 +80,9 @@ _PORTUGUESE = {
     Phrase.NO_ANSWER: "Desculpe, me perdi aqui. Pode repetir daqui a pouquinho?",
 }
 _ENGLISH = {
+    Phrase.DISCLOSURE: (
+        "One thing first: {persona} is an artificial intelligence with a synthetic voice. To end this, write *stop*."
+    ),
     Phrase.HELP: (
         "You're talking with {persona}. Just send text or a voice note.\n\n"
         "I also understand these messages:\n"

@@ -52,6 +52,19 @@ class Scene:
         return command if command is None or alone or command.kind in _ANY_TIME else None
 
     @property
+    def asked_in(self) -> str:
+        """The language this turn's command was said in, or its question asked in; empty where neither tells."""
+        if self.command is None:
+            return ""
+        asked_in = self.conversation.awaiting_language if self.command.kind in _ANY_TIME else ""
+        return self.command.language or asked_in
+
+    @property
+    def language(self) -> str:
+        """The language of what the bot says in its own name: the command's, else the persona's."""
+        return self.asked_in or self.persona.language
+
+    @property
     def fingerprint(self) -> str:
         """What the loop guard compares."""
         return fingerprint(self.burst.text)

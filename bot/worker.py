@@ -88,7 +88,14 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
             tts_settings, casting=casting, gate=gate, on_lost=_end_lost, on_batch=_batch_counter(metrics)
         )
         metrics.show_breakers(lambda: {status.engine: status.breaker for status in speaker.status()})
-        ears = Ears(channel, transcriber, max_bytes=settings.audio_max_bytes, metrics=metrics, timer=time.perf_counter)
+        ears = Ears(
+            channel,
+            transcriber,
+            languages=installation.personas.languages_on,
+            max_bytes=settings.audio_max_bytes,
+            metrics=metrics,
+            timer=time.perf_counter,
+        )
         composer = Composer(
             ears=ears,
             replies=build_replies(settings, http),

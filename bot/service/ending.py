@@ -65,6 +65,7 @@ async def _erase(d: Dependencies, claim: Claim, turn: Turn) -> None:
     # The mailbox first: what is written from now on is a first contact. A repeated call finds nobody there, so the
     # rest does not depend on its answer alone. Where this process ends in between, `bot.forgetting` goes on.
     erased = await d.mailbox.erase(claim.person.id, asked_in=claim.lease.conversation_id)
+    d.ears.forget(phone=claim.person.phone, user_id=claim.person.user_id)
     known = (claim.lease.conversation_id, *claim.former_conversation_ids)
     for blob_id in await d.conversations.erase({*known, *erased.conversation_ids}):
         await d.blobs.delete(blob_id)

@@ -52,7 +52,7 @@ class TurnService:
     async def hear_ahead(self, task: MediaTask) -> None:
         """Transcribe a voice note while its burst still waits. Best effort: what fails here is heard in its turn."""
         try:
-            heard = await self._d.ears.hear(load_message(task.payload), language=None)
+            heard = await self._d.ears.hear(load_message(task.payload))
         except (ChannelError, TtsError) as error:
             log.info("a voice note was not heard ahead", error=type(error).__name__)
         else:

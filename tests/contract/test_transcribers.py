@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -124,6 +125,49 @@ async def test_a_server_gets_the_model_the_language_and_a_named_file() -> None:
     assert b'name="model"\r\n\r\nwhisper-1' in body
     assert b'name="language"\r\n\r\npt' in body
     assert b'filename="audio.wav"' in body
+
+
+async def test_the_language_is_one_of_those_that_may_be_spoken(transcriber: Transcriber) -> None:
+    assert (await transcriber.transcribe(SOUND, language=None, among=("en", "es-MX"))).language in {"en", "es"}
+
+
+def a_server_that_hears(
+    foreign: str, **confidences: float
+) -> tuple[list[str], Callable[[httpx.Request], httpx.Response]]:
+    """A server that takes all it hears for `foreign` and writes it down as it is told; the languages it was asked for."""
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        named = re.search(rb'name="language"\r\n\r\n(\w+)', request.content)
+        language = named[1].decode() if named else ""
+        asked.append(language)
+        sureness = float(np.log(confidences.get(language, 0.9)))
+        segments = [{"start": 0, "end": 1, "avg_logprob": sureness}]
+        return httpx.Response(
+            200, json={"text": f"in {language}", "language": language or foreign, "segments": segments}
+        )
+
+    return asked, handler
+
+
+@pytest.mark.parametrize("told", ["hungarian", "hu", "Spanish"])
+async def test_a_server_that_heard_another_language_is_asked_for_those_that_may_be_spoken(told: str) -> None:
+    asked, handler = a_server_that_hears(told, pt=0.6, en=0.4)
+
+    heard = await remote(handler).transcribe(SOUND, language=None, among=("pt-BR", "en"))
+
+    assert asked == ["", "pt", "en"]
+    assert (heard.text, heard.language, heard.language_probability) == ("in pt", "pt", 0.0)
+    assert heard.confidence == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("told", ["portuguese", "pt", ""])
+async def test_a_server_that_heard_an_allowed_language_or_tells_none_is_asked_once(told: str) -> None:
+    asked, handler = a_server_that_hears(told)
+
+    await remote(handler).transcribe(SOUND, language=None, among=("pt-BR", "en"))
+
+    assert asked == [""]
 
 
 async def test_a_servers_segments_give_the_confidence() -> None:

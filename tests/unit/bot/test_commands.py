@@ -155,3 +155,56 @@ def test_yes_and_no_decide_only_about_an_open_deletion(text: str, kind: CommandK
 
 def test_an_unclear_answer_confirms_no_deletion() -> None:
     assert parse_command("sim mas depois", awaiting="confirm_delete") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("ajuda", "pt-BR"),
+        ("help", "en"),
+        ("HELP, please", "en"),
+        ("parar", "pt-BR"),
+        ("stop", "en"),
+        ("começar", "pt-BR"),
+        ("start", "en"),
+        ("voz ligar", "pt-BR"),
+        ("voice on", "en"),
+        ("só texto, por favor", "pt-BR"),
+        ("text only", "en"),
+        ("repete aí", "pt-BR"),
+        ("say that again", "en"),
+        ("trocar persona", "pt-BR"),
+        ("switch persona", "en"),
+        ("falar com atendente", "pt-BR"),
+        ("talk to a human", "en"),
+        ("apagar meus dados", "pt-BR"),
+        ("apagr meus dados", "pt-BR"),
+        ("delete my data", "en"),
+        ("delet my data", "en"),
+        ("falar com o Theo", "pt-BR"),
+        ("talk to Nina", "en"),
+        ("menu", ""),
+        ("personas", ""),
+        ("Theo", ""),
+        ("persona Theo", ""),
+    ],
+)
+def test_a_command_tells_the_language_it_was_said_in_unless_both_say_it_so(text: str, language: str) -> None:
+    command = parse_command(text, personas=PERSONAS)
+    assert command is not None
+    assert command.language == language
+
+
+@pytest.mark.parametrize(
+    ("text", "language"), [("sim", "pt-BR"), ("yes", "en"), ("não", "pt-BR"), ("no", "en"), ("n", "")]
+)
+def test_a_yes_or_no_tells_its_language(text: str, language: str) -> None:
+    command = parse_command(text, awaiting="confirm_delete")
+    assert command is not None
+    assert command.language == language
+
+
+def test_a_tap_tells_no_language() -> None:
+    command = parse_command("Stop", "command:stop")
+    assert command is not None
+    assert command.language == ""

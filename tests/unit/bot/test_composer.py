@@ -14,7 +14,7 @@ from bot.composer import HEARING_ATTEMPTS, Composition, NoPersona, Silence, at_h
 from bot.conversation import Line
 from bot.mailbox import Claim
 from bot.outbox import PartKind
-from bot.persona import ReplyMode, shipped_personas
+from bot.persona import Persona, ReplyMode, shipped_personas
 from bot.phrases import Phrase, say
 from bot.policy import Limits
 from bot.turn import Turn
@@ -187,7 +187,7 @@ async def test_a_voice_note_is_heard_in_its_turn(friend: Table) -> None:
 async def test_a_voice_note_heard_ahead_is_not_heard_again(friend: Table) -> None:
     await friend.say()
     claim = await friend.claim()
-    heard = await friend.ears.hear(friend.voice(), language=None)
+    heard = await friend.ears.hear(friend.voice())
     friend.channel.media.clear()
     claim = replace(claim, transcripts={claim.message_ids[0]: dump_heard(heard)})
     await friend.composer.compose(claim, friend.turn_of(claim), at_work=friend._show)
@@ -401,6 +401,104 @@ async def test_a_tapped_command_is_a_command(friend: Table) -> None:
 async def test_a_tapped_button_that_is_nobodys_command_is_conversation(friend: Table) -> None:
     await friend.write("Quero saber mais", kind=MessageKind.BUTTON, raw_type="button", payload="campaign-7")
     assert await friend.said() == [(VOICE, "Quero saber mais")]
+
+
+WRITTEN = {
+    "pt-BR": {
+        "ajuda": Phrase.HELP,
+        "voz ligar": Phrase.VOICE_ON,
+        "voz desligar": Phrase.VOICE_OFF,
+        "repetir": Phrase.NOTHING_TO_REPEAT,
+        "parar": Phrase.STOPPED,
+        "começar": Phrase.ALREADY_STARTED,
+        "apagar meus dados": Phrase.DELETE_ASK,
+        "falar com atendente": Phrase.HUMAN_CALLED,
+        "trocar persona": Phrase.MENU_BODY,
+    },
+    "en": {
+        "help": Phrase.HELP,
+        "voice on": Phrase.VOICE_ON,
+        "voice off": Phrase.VOICE_OFF,
+        "repeat": Phrase.NOTHING_TO_REPEAT,
+        "stop": Phrase.STOPPED,
+        "start": Phrase.ALREADY_STARTED,
+        "delete my data": Phrase.DELETE_ASK,
+        "talk to a human": Phrase.HUMAN_CALLED,
+        "switch persona": Phrase.MENU_BODY,
+    },
+}
+ORDERS = [(language, text, phrase) for language, orders in WRITTEN.items() for text, phrase in orders.items()]
+
+
+async def with_persona(table: Table, persona: Persona) -> None:
+    """Let Ana, whom the bot has met, talk with that persona; nothing was said that could be repeated."""
+    known = await table.conversation()
+    await table.conversations.erase([known.id])
+    await table.conversations.save(replace(known, persona_id=persona.id, history=(), recent=()))
+
+
+@pytest.mark.parametrize("persona", [NINA, THEO], ids=lambda one: one.id)
+@pytest.mark.parametrize(("language", "text", "said_then"), ORDERS, ids=str)
+async def test_a_command_is_answered_in_the_language_it_is_written_in_whoever_the_persona_is(
+    friend: Table, persona: Persona, language: str, text: str, said_then: Phrase
+) -> None:
+    await with_persona(friend, persona)
+    await friend.write(text)
+    (part,) = (await friend.composed()).parts
+    assert part.text == say(said_then, language, persona=persona.name)
+
+
+async def test_a_command_that_both_languages_have_is_answered_in_the_personas(friend: Table) -> None:
+    await with_persona(friend, THEO)
+    await friend.write("menu")
+    (part,) = (await friend.composed()).parts
+    assert part.text == say(Phrase.MENU_BODY, "en", persona="Theo")
+
+
+async def test_a_spoken_command_is_answered_in_its_own_language(friend: Table) -> None:
+    friend.transcriber.text = "Stop."
+    await friend.say()
+    assert await friend.said() == [(TEXT, say(Phrase.STOPPED, "en"))]
+
+
+async def test_who_asks_for_a_persona_is_told_so_in_the_language_they_asked_in(friend: Table) -> None:
+    await friend.write("falar com o Theo")
+    assert await friend.said() == [phrase(Phrase.PERSONA_CHOSEN, persona="Theo"), (VOICE, THEO.greeting)]
+
+
+async def test_a_persona_named_alone_introduces_itself_in_its_own_language(friend: Table) -> None:
+    await friend.write("Theo")
+    assert await friend.said() == [
+        (TEXT, say(Phrase.PERSONA_CHOSEN, "en", persona="Theo")),
+        (VOICE, THEO.greeting),
+    ]
+
+
+async def test_whoever_begins_with_a_foreign_command_is_told_of_the_ai_in_that_language(stranger: Table) -> None:
+    await stranger.write("help")
+    assert await stranger.said() == [
+        (TEXT, say(Phrase.DISCLOSURE, "en", persona="Nina")),
+        (TEXT, say(Phrase.HELP, "en", persona="Nina")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said_then", "language"),
+    [
+        ("yes", Phrase.DELETE_DONE, "en"),
+        ("sim", Phrase.DELETE_DONE, "pt-BR"),
+        ("no", Phrase.DELETE_KEPT, "en"),
+        ("não", Phrase.DELETE_KEPT, "pt-BR"),
+        ("n", Phrase.DELETE_KEPT, "en"),  # of both languages: the question's counts
+    ],
+)
+async def test_what_follows_a_question_is_said_in_the_language_of_its_answer(
+    friend: Table, answer: str, said_then: Phrase, language: str
+) -> None:
+    await friend.write("delete my data")
+    await friend.answer()
+    await friend.write(answer)
+    assert await friend.said() == [(TEXT, say(said_then, language))]
 
 
 async def delete_asked(table: Table) -> None:

@@ -117,3 +117,12 @@ async def test_a_document_this_program_cannot_read_hides_no_other(store: Redis, 
     await store.hset("{recado}:personas", "broken", "id: [")
     await personas.put(THEO)
     assert await personas.list() == (THEO,)
+
+
+async def test_a_numbers_languages_are_those_of_its_default_persona_and_of_whoever_else_may_be_chosen(
+    personas: Personas,
+) -> None:
+    await personas.put(NINA)
+    await personas.put(replace(THEO, endpoints=("1555",)))
+    assert await personas.languages_on("1555") == ("en", "pt-BR")
+    assert await personas.languages_on("1666") == ("pt-BR", "en")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -72,9 +73,9 @@ class Meanwhile(FakeTranscriber):
         super().__init__("o seu pedido já saiu")
         self.work = work
 
-    async def transcribe(self, data: bytes, *, language: str | None) -> Transcript:
+    async def transcribe(self, data: bytes, *, language: str | None, among: Sequence[str] = ()) -> Transcript:
         await self.work()
-        return await super().transcribe(data, language=language)
+        return await super().transcribe(data, language=language, among=among)
 
 
 # -- edits at the same time -----------------------------------------------------------------------------------------
