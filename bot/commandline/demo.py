@@ -25,10 +25,10 @@ import click
 import httpx
 from rich.console import Console
 
+from bot.captions import caption
 from bot.commandline.processes import children
 from bot.installation import opened_installation
 from bot.logs import configure_logging
-from bot.record import load_record
 from bot.settings import Settings
 from bot.store import server_answers, store_places
 from bot.supervisor import ProcessSpec, Supervisor
@@ -183,13 +183,10 @@ class _Demo:
 
     async def _answer(self, callback_data: str) -> str:
         """The words of the part that a callback datum names, from the store."""
-        turn_id, index, _attempt = callback_data.split(":")
         settings = Settings.model_construct(recado_data_dir=self._folder)
         async with opened_installation(settings) as installation:
-            stored = await installation.mailbox.turn(turn_id)
-            if stored is None or stored.record is None:
-                return "(no longer in the store)"
-            return load_record(stored.record).turn.parts[int(index)].text
+            known = await caption(installation, callback_data)
+            return known.text if known else "(no longer in the store)"
 
     async def _stages(self, http: httpx.AsyncClient) -> dict[str, float]:
         """Where the worker's time went: one turn has run, so sums are its own."""

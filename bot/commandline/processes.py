@@ -89,6 +89,7 @@ def worker() -> None:
 @click.command()
 def emulator() -> None:
     """Run the Cloud API emulator with its phone page, for trying and testing without WhatsApp."""
+    from bot.captions import StoredCaptions  # noqa: PLC0415 - as below
     from webhooks.emulator.app import EmulatorConfig, build_app  # noqa: PLC0415 - keeps `recado --help` quick
 
     settings = read_settings()
@@ -107,6 +108,7 @@ def emulator() -> None:
         raise click.ClickException(
             f"set {', '.join(missing)} first: emulator and receiver share them. `recado demo` brings its own."
         )
+    captions = StoredCaptions(settings)
     app = build_app(
         EmulatorConfig(
             host=settings.emulator_host,
@@ -117,8 +119,14 @@ def emulator() -> None:
             access_token=settings.whatsapp_access_token,
             phone_numbers=settings.whatsapp_phone_number_id,
             api_version=settings.whatsapp_api_version,
-        )
+        ),
+        captions=captions.find,
     )
+
+    async def close(_app: web.Application) -> None:
+        await captions.close()
+
+    app.on_cleanup.append(close)
     click.echo(f"Phone page: http://{settings.emulator_host}:{settings.emulator_port}/", err=True)
     web.run_app(app, host=settings.emulator_host, port=settings.emulator_port, print=None, access_log=None)
 

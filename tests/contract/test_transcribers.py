@@ -134,7 +134,7 @@ async def test_the_language_is_one_of_those_that_may_be_spoken(transcriber: Tran
 def a_server_that_hears(
     foreign: str, **confidences: float
 ) -> tuple[list[str], Callable[[httpx.Request], httpx.Response]]:
-    """A server that takes all it hears for `foreign` and writes it down as it is told; the languages it was asked for."""
+    """A server that hears `foreign` in everything, and writes it down as told; the languages it was asked for."""
     asked: list[str] = []
 
     def handler(request: httpx.Request) -> httpx.Response:

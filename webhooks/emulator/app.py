@@ -20,6 +20,7 @@ Phones
     GET    /emulator/api/conversations/{person}/{phone_number_id}               ?since=REVISION&wait_s=SECONDS
     POST   /emulator/api/conversations/{person}/{phone_number_id}/read          the person looks at the chat
     POST   /emulator/api/conversations/{person}/{phone_number_id}/close-window  24 h pass
+    GET    /emulator/api/messages/{wamid}/caption  who speaks in which words, where the emulator was given a source
     POST   /emulator/api/messages/{wamid}/receipts {status: sent|delivered|read|played|failed, code, details}
     GET    /emulator/api/media/{media_id}          a file, by range
     GET    /emulator/api/events                    server-sent events: {topic, person_id, phone_number_id}
@@ -46,6 +47,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from webhooks.emulator.captions import Caption, Captions
 from webhooks.emulator.config import BusinessNumber, EmulatorConfig
 from webhooks.emulator.control import Control
 from webhooks.emulator.courier import Courier
@@ -57,15 +59,20 @@ from webhooks.emulator.phone import Phone
 from webhooks.emulator.workbench import Workbench
 from webhooks.emulator.world import Change, World
 
-__all__ = ["EXCHANGE", "BusinessNumber", "EmulatorConfig", "build_app"]
+__all__ = ["EXCHANGE", "BusinessNumber", "Caption", "EmulatorConfig", "build_app"]
 
 HERE = Path(__file__).parent
 REQUEST_LIMIT_BYTES = 24 * 1024 * 1024
 EXCHANGE = web.AppKey("exchange", Exchange)
 
 
-def build_app(config: EmulatorConfig, *, clock: Callable[[], float] = time.time) -> web.Application:
-    """The emulator, ready to run. `clock` gives epoch seconds and moves windows, expiry and receipts."""
+def build_app(
+    config: EmulatorConfig, *, clock: Callable[[], float] = time.time, captions: Captions | None = None
+) -> web.Application:
+    """The emulator, ready to run. `clock` gives epoch seconds and moves windows, expiry and receipts.
+
+    With `captions` the page shows who speaks, and the words of voice notes.
+    """
     app = web.Application(client_max_size=REQUEST_LIMIT_BYTES, middlewares=[_own_pages_only, _in_plain_words])
     world = World(config.business_numbers(), clock=clock)
     faults = FaultDesk()
@@ -79,9 +86,9 @@ def build_app(config: EmulatorConfig, *, clock: Callable[[], float] = time.time)
     exchange = Exchange(config, world, faults, courier)
     app[EXCHANGE] = exchange
     aiohttp_jinja2.setup(app, loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True)
-    phone = Phone(config, exchange)
+    phone = Phone(config, exchange, captions=captions is not None)
     app.add_routes(Graph(config, exchange).routes())
-    app.add_routes(Control(config, exchange).routes())
+    app.add_routes(Control(config, exchange, captions=captions).routes())
     app.add_routes(Workbench(exchange).routes())
     app.add_routes(phone.routes())
     app.router.add_static("/static", HERE / "static")

@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from webhooks.emulator.bodies import PersonBody, ReceiptBody, WriteBody, read_body
+from webhooks.emulator.captions import Captions
 from webhooks.emulator.config import EmulatorConfig
 from webhooks.emulator.errors import PhoneError
 from webhooks.emulator.exchange import RECEIPTS, Exchange
@@ -30,7 +31,8 @@ LONGEST_WAIT_S = 60.0
 class Control:
     """Handlers of the JSON control API."""
 
-    def __init__(self, config: EmulatorConfig, exchange: Exchange) -> None:
+    def __init__(self, config: EmulatorConfig, exchange: Exchange, *, captions: Captions | None = None) -> None:
+        self._captions = captions
         self._config = config
         self._exchange = exchange
         self._world = exchange.world
@@ -47,6 +49,7 @@ class Control:
             web.get(chat, self.conversation),
             web.post(chat + "/read", self.read),
             web.post(chat + "/close-window", self.close_window),
+            web.get(api + "/messages/{wamid}/caption", self.caption),
             web.post(api + "/messages/{wamid}/receipts", self.receipt),
             web.get(api + "/media/{media_id}", self.media),
         ]
@@ -146,6 +149,14 @@ class Control:
         person, phone_number_id = self._chat(request)
         self._world.close_window(person.id, phone_number_id)
         return web.json_response({"window_open": False})
+
+    async def caption(self, request: web.Request) -> web.Response:
+        """What the business says of its message; null where it says nothing, or nobody was told whom to ask."""
+        message = self._world.message(request.match_info["wamid"])
+        found = None
+        if self._captions is not None and message.callback_data:
+            found = await self._captions(message.callback_data)
+        return web.json_response({"caption": asdict(found) if found else None})
 
     async def receipt(self, request: web.Request) -> web.Response:
         """A receipt happens for a message of the business: `played` from the page, any from a test."""

@@ -25,7 +25,8 @@ LANGUAGE_COOKIE = "emulator_language"
 class Phone:
     """Handlers of the page and its events."""
 
-    def __init__(self, config: EmulatorConfig, exchange: Exchange) -> None:
+    def __init__(self, config: EmulatorConfig, exchange: Exchange, *, captions: bool = False) -> None:
+        self._captions = captions
         self._config = config
         self._exchange = exchange
         self._streams: set[asyncio.Queue[Change | None]] = set()
@@ -55,6 +56,7 @@ class Phone:
                 "language": language,
                 "languages": tuple(WORDS),
                 "nonce": nonce,
+                "captions": self._captions,
                 "numbers": tuple(self._exchange.world.numbers.values()),
             },
         )

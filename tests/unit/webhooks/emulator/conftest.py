@@ -18,6 +18,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from webhooks.emulator.app import EXCHANGE, BusinessNumber, EmulatorConfig, build_app
+from webhooks.emulator.captions import Captions
 from webhooks.emulator.exchange import Exchange
 from webhooks.emulator.media import to_voice_note
 
@@ -172,7 +173,7 @@ async def make_bench(
     aiohttp_client: Callable[..., Awaitable[TestClient[web.Request, web.Application]]],
     aiohttp_server: Callable[..., Awaitable[TestServer]],
 ) -> Callable[..., Awaitable[Bench]]:
-    async def make(**settings: Any) -> Bench:
+    async def make(*, captions: Captions | None = None, **settings: Any) -> Bench:
         receiver = Receiver()
         receiving = web.Application()
         receiving.router.add_get("/hook", receiver.verify)
@@ -195,7 +196,7 @@ async def make_bench(
                 **settings,
             }
         )
-        app = build_app(config, clock=clock)
+        app = build_app(config, clock=clock, captions=captions)
         client = await aiohttp_client(app)
         bench = Bench(client=client, exchange=app[EXCHANGE], receiver=receiver, clock=clock)
         await bench.settle()
