@@ -303,17 +303,19 @@ def _listened(
     """The words in `language`; with None in the detected one, or in the one of `among` that gives the surest words."""
 
     def write_down(language: str | None) -> tuple[Iterable[Segment], TranscriptionInfo]:
-        return model.transcribe(
+        written: tuple[Iterable[Segment], TranscriptionInfo] = model.transcribe(
             samples,
             language=language,
             vad_filter=True,
             temperature=_TEMPERATURES,
             condition_on_previous_text=False,
         )
+        return written
 
     segments, info = write_down(language)  # nothing is decoded before `segments` are read
     likely = dict(info.all_language_probs or ())
-    known = [one for one in among if one in model.supported_languages]
+    speaks = info.duration_after_vad > 0
+    known = [one for one in among if speaks and one in model.supported_languages]
     heard: dict[str, _Listened] = {}
     if language or not known or info.language in known:
         first = _Listened(list(segments), info.language, float(info.language_probability))

@@ -2,157 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
-import json
-import math
-import struct
-import wave
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
-from webhooks.emulator.app import BusinessNumber, EmulatorConfig, build_app
-from webhooks.emulator.media import to_voice_note
+from tests.browser.tiny_bot import TinyBot, serious_violations, write
 
 pytestmark = pytest.mark.browser
-
-NUMBER = "1000000001"
-HEADERS = {"Authorization": "Bearer token"}
-MENU = {
-    "type": "list",
-    "body": {"text": "Quer falar com quem?"},
-    "action": {
-        "button": "Ver vozes",
-        "sections": [{"rows": [{"id": "clara", "title": "Clara"}, {"id": "otto", "title": "Otto"}]}],
-    },
-}
-
-
-def recording(*, seconds: float = 2.0, rate_hz: int = 16_000) -> bytes:
-    """A WAV of a tone that swells and fades, so that its peaks differ."""
-    sink = io.BytesIO()
-    with wave.open(sink, "wb") as target:
-        target.setnchannels(1)
-        target.setsampwidth(2)
-        target.setframerate(rate_hz)
-        for index in range(int(seconds * rate_hz)):
-            at_s = index / rate_hz
-            loudness = 9000 * abs(math.sin(5 * at_s)) * abs(math.sin(1.7 * at_s + 0.4))
-            target.writeframesraw(struct.pack("<h", int(loudness * math.sin(2 * math.pi * 190 * at_s))))
-    return sink.getvalue()
-
-
-@dataclass
-class TinyBot:
-    """Reads every message, answers texts with a voice note and "menu" with a list, keeps every status it is told."""
-
-    graph: str = ""
-    updates: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
-    work: set[asyncio.Task[None]] = field(default_factory=set)
-
-    async def receive(self, request: web.Request) -> web.Response:
-        if request.method == "GET":
-            return web.Response(text=request.query["hub.challenge"])
-        for entry in json.loads(await request.read())["entry"]:
-            for change in entry["changes"]:
-                for status in change["value"].get("statuses", []):
-                    self.updates.put_nowait(status)
-                for message in change["value"].get("messages", []):
-                    self.updates.put_nowait(message)
-                    task = asyncio.create_task(self.answer(message))
-                    self.work.add(task)
-                    task.add_done_callback(self.work.discard)
-        return web.Response()
-
-    async def answer(self, message: dict[str, Any]) -> None:
-        async with aiohttp.ClientSession(headers=HEADERS) as session:
-            await self.post(session, {"status": "read", "message_id": message["id"]})
-            to = {"to": message["from"], "context": {"message_id": message["id"]}}
-            if message["type"] == "text" and message["text"]["body"] == "menu":
-                await self.post(session, {**to, "type": "interactive", "interactive": MENU})
-            elif message["type"] == "text":
-                audio = {"id": await self.upload(session), "voice": True}
-                await self.post(session, {**to, "type": "audio", "audio": audio})
-
-    async def post(self, session: aiohttp.ClientSession, body: dict[str, Any]) -> None:
-        body = {"messaging_product": "whatsapp", **body}
-        async with session.post(f"{self.graph}/v26.0/{NUMBER}/messages", json=body) as response:
-            assert response.status == 200, await response.text()
-
-    async def upload(self, session: aiohttp.ClientSession) -> str:
-        form = aiohttp.FormData({"messaging_product": "whatsapp", "type": "audio/ogg; codecs=opus"})
-        note = to_voice_note(recording())
-        form.add_field("file", note, filename="note.ogg", content_type="audio/ogg; codecs=opus")
-        async with session.post(f"{self.graph}/v26.0/{NUMBER}/media", data=form) as response:
-            media_id: str = (await response.json())["id"]
-            return media_id
-
-    async def wait_for(self, **wanted: str) -> dict[str, Any]:
-        async with asyncio.timeout(20):
-            while True:
-                update = await self.updates.get()
-                if wanted.items() <= update.items():
-                    return update
-
-
-@pytest.fixture
-async def bot() -> AsyncIterator[TinyBot]:
-    """The bot's receiver and the emulator, both on real sockets."""
-    bot = TinyBot()
-    receiving = web.Application()
-    receiving.router.add_route("*", "/hook", bot.receive)
-    async with TestServer(receiving) as receiver:
-        config = EmulatorConfig(
-            webhook_url=str(receiver.make_url("/hook")),
-            app_secret="secret",
-            verify_token="verify",
-            access_token="token",
-            phone_numbers=(
-                BusinessNumber(phone_number_id=NUMBER, display_phone_number="+55 11 4000-1001", verified_name="Clara"),
-            ),
-        )
-        async with TestServer(build_app(config)) as emulator:
-            bot.graph = str(emulator.make_url("")).rstrip("/")
-            yield bot
-
-
-@pytest.fixture
-async def page(browser: Browser, bot: TinyBot) -> AsyncIterator[Page]:
-    context = await browser.new_context(
-        locale="pt-BR", permissions=["microphone"], viewport={"width": 1360, "height": 860}, reduced_motion="reduce"
-    )
-    page = await context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-    await page.goto(bot.graph)
-    yield page
-    await context.close()
-    assert complaints == []
-
-
-async def write(page: Page, text: str) -> None:
-    await page.get_by_role("textbox", name="Mensagem").fill(text)
-    await page.keyboard.press("Enter")
-
-
-async def serious_violations(page: Page) -> list[str]:
-    results = await Axe().run(page)
-    return [
-        f"{violation['id']}: {node['html'][:160]}"
-        for violation in results.response["violations"]
-        if violation["impact"] in {"serious", "critical"}
-        for node in violation["nodes"]
-    ]
 
 
 async def test_a_written_message_is_answered_aloud_and_playing_it_is_reported(

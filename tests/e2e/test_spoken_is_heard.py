@@ -6,11 +6,17 @@ import unicodedata
 from collections.abc import Iterator
 
 import jiwer
+import numpy as np
 import pytest
 
+from bot.ears import LEAST_UNLIKELY_CONFIDENCE, UNLIKELY
+from tts.audio.decode import decode
+from tts.audio.opus import OpusChoices, encode_voice_note
+from tts.audio.pcm import PcmAudio
 from tts.audio.voice_note import validate_voice_note
 from tts.composition import build_speaker
 from tts.contract import SourceKind, Transcript, Voice, VoiceNote, VoiceSource
+from tts.engines.espeak_ng import speech
 from tts.hearing import WhisperTranscriber
 from tts.settings import EngineName, TtsSettings
 
@@ -73,6 +79,9 @@ class Booth:
     def hear(self, note: VoiceNote, language: str | None) -> Transcript:
         return self._runner.run(self._whisper.transcribe(note.data, language=language))
 
+    def hear_among(self, data: bytes, *languages: str) -> Transcript:
+        return self._runner.run(self._whisper.transcribe(data, language=None, among=languages))
+
     def close(self) -> None:
         self._runner.run(self.speaker.close())
         self._runner.run(self._whisper.close())
@@ -121,3 +130,53 @@ def test_a_long_text_is_one_note_as_long_and_as_loud_as_promised_and_heard_whole
     assert note.duration_s == pytest.approx(expected_s, rel=0.25)
     assert note.loudness_dbfs == pytest.approx(-20.0, abs=1.0)
     assert jiwer.wer(words(" ".join(note.spoken)), words(booth.hear(note, "pt-BR").text)) <= 0.10
+
+
+SHORT = (
+    ("pt-BR", "oi, tudo bem?"),
+    ("pt-BR", "tudo bem?"),
+    ("pt-BR", "bom dia"),
+    ("en", "hello"),
+    ("en", "yes please"),
+    ("en", "good morning"),
+)
+
+
+@pytest.mark.parametrize(("language", "text"), SHORT, ids=lambda one: one)
+def test_a_short_note_is_written_down_in_the_language_it_is_spoken_in(booth: Booth, language: str, text: str) -> None:
+    note = booth.say(text, VOICES["kumo"], language)
+
+    heard = booth.hear_among(note.data, "pt-BR", "en")
+
+    assert (heard.language, words(heard.text)) == (language[:2], words(text))
+    assert heard.confidence >= LEAST_UNLIKELY_CONFIDENCE
+
+
+@pytest.mark.parametrize(("language", "text"), [("pt-BR", "oi"), *SHORT], ids=lambda one: one)
+def test_a_noisy_short_note_is_never_taken_for_a_language_that_nobody_speaks_there(
+    booth: Booth, language: str, text: str
+) -> None:
+    clear = decode(booth.say(text, VOICES["kumo"], language).data).audio
+    loudness = float(np.sqrt(np.mean(clear.samples**2)))
+    noise = np.random.default_rng(0).normal(0.0, loudness * 10 ** (-5 / 20), clear.samples.shape)  # 5 dB below speech
+    noisy = PcmAudio(samples=(clear.samples + noise).astype(np.float32), sample_rate_hz=clear.sample_rate_hz)
+
+    heard = booth.hear_among(encode_voice_note(noisy, OpusChoices()), "pt-BR", "en")
+
+    assert heard.language in {"pt", "en"}
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("hu", "Jó napot kívánok"), ("es", "Quiero saber a qué hora abren mañana"), ("it", "Buongiorno, come stai?")],
+)
+def test_what_is_said_in_a_language_that_nobody_speaks_there_is_not_believed(
+    booth: Booth, language: str, text: str
+) -> None:
+    samples, rate_hz = speech(text, language, speed=1.0)
+    data = encode_voice_note(PcmAudio(samples=samples, sample_rate_hz=rate_hz), OpusChoices())
+
+    heard = booth.hear_among(data, "pt-BR", "en")
+
+    assert heard.language in {"pt", "en"}
+    assert (heard.language_probability < UNLIKELY, heard.confidence < LEAST_UNLIKELY_CONFIDENCE) == (True, True)

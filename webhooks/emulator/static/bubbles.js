@@ -1,6 +1,7 @@
 // Draws one message: built once, then only its receipts, reactions and failure change. Text is only ever text.
 
 import { $, clock, element, icon, words } from "./api.js";
+import { formatted } from "./markup.js";
 import "./voice-note.js";
 
 const language = document.documentElement.lang;
@@ -30,6 +31,13 @@ export function summary(message) {
   return node.caption ?? `${words.other_type} ${message.type}`;
 }
 
+// The same, with its marks shown as a phone shows them.
+export function summed(message) {
+  const node = element("span");
+  node.append(formatted(summary(message)));
+  return node;
+}
+
 export function build(message, handlers) {
   const bubble = $("bubble").content.firstElementChild.cloneNode(true);
   const mine = message.direction === "from_person";
@@ -42,7 +50,7 @@ export function build(message, handlers) {
   const quoted = message.context_id && handlers.find(message.context_id);
   if (quoted) {
     const quote = bubble.querySelector(".quote");
-    quote.append(element("b", "", handlers.nameOf(quoted)), element("span", "", summary(quoted)));
+    quote.append(element("b", "", handlers.nameOf(quoted)), summed(quoted));
     quote.hidden = false;
   }
   update(bubble, message);
@@ -73,9 +81,9 @@ function content(message, handlers) {
   const node = message.node ?? {};
   switch (message.type) {
     case "text":
-      return [element("p", "text", node.body)];
+      return [paragraph("text", node.body)];
     case "audio":
-      return [audio(message, handlers)];
+      return [audio(message, handlers), ...(message.direction === "from_business" ? transcript(message, handlers) : [])];
     case "interactive":
       return interactive(message, node, handlers);
     case "button":
@@ -85,6 +93,38 @@ function content(message, handlers) {
     default:
       return [element("p", "text other", summary(message))];
   }
+}
+
+function paragraph(className, text) {
+  const node = element("p", className);
+  node.append(formatted(text ?? ""));
+  return node;
+}
+
+// The words of a note, unfolded on demand; nothing where the emulator was given nobody to ask.
+function transcript(message, handlers) {
+  if (!handlers.caption) return [];
+  return [unfolding(words.transcript, () => handlers.caption(message).then((found) => [found?.text, found?.language]))];
+}
+
+// What the business understood of a person's note: shown under it once an answer to it tells.
+export function showHeard(bubble, text) {
+  if (bubble.querySelector(".unfolding")) return;
+  bubble.querySelector(".content").append(unfolding(words.heard_as, async () => [text]));
+}
+
+function unfolding(label, ask) {
+  const box = element("details", "unfolding");
+  const shown = element("p", "text small");
+  box.append(element("summary", "", label), shown);
+  box.addEventListener("toggle", async () => {
+    if (!box.open) return;
+    const [text, spoken] = (await ask().catch(() => null)) ?? [];
+    shown.lang = text ? (spoken ?? "") : language;
+    shown.replaceChildren(formatted(text || words.no_transcript));
+    box.scrollIntoView({ block: "nearest" });
+  });
+  return box;
 }
 
 function audio(message, handlers) {
@@ -118,7 +158,7 @@ function image(message, node) {
     picture.alt = node.caption ?? "";
     parts.push(picture);
   }
-  if (node.caption) parts.push(element("p", "text", node.caption));
+  if (node.caption) parts.push(paragraph("text", node.caption));
   return parts.length ? parts : [element("p", "text other", summary(message))];
 }
 
@@ -130,9 +170,9 @@ function interactive(message, node, handlers) {
     return parts;
   }
   const parts = [];
-  if (node.header) parts.push(element("p", "text strong", node.header.text));
-  parts.push(element("p", "text", node.body?.text ?? ""));
-  if (node.footer) parts.push(element("p", "small", node.footer.text));
+  if (node.header) parts.push(paragraph("text strong", node.header.text));
+  parts.push(paragraph("text", node.body?.text ?? ""));
+  if (node.footer) parts.push(paragraph("small", node.footer.text));
   const choices = element("div", "choices");
   if (node.type === "list") {
     const open = element("button", "choice");

@@ -5,10 +5,14 @@ import { $, call, element, words } from "./api.js";
 const opened = new Set();
 
 export function setUp(currentChat) {
-  $("toggle-drawer").addEventListener("click", () => show($("drawer").hidden));
-  $("close-drawer").addEventListener("click", () => {
+  const close = () => {
     show(false);
     $("toggle-drawer").focus();
+  };
+  $("toggle-drawer").addEventListener("click", () => show($("drawer").hidden));
+  $("close-drawer").addEventListener("click", close);
+  $("drawer").addEventListener("keydown", (event) => {
+    if (event.key === "Escape") close();
   });
   $("verify").addEventListener("click", () => call("/webhooks/handshake", { method: "POST" }).then(refresh));
   $("disarm").addEventListener("click", () => call("/faults", { method: "DELETE" }).then(drawFaults));

@@ -1,12 +1,14 @@
 // The phone: who writes, what is shown, and what each gesture sends. Everything it knows comes from the control API.
 
 import { $, call, clock, element, words } from "./api.js";
-import { build, dayOf, summary, timeOf, update } from "./bubbles.js";
+import { build, dayOf, showHeard, summed, timeOf, update } from "./bubbles.js";
 import * as drawer from "./drawer.js";
 import { record } from "./recorder.js";
 
 const HOLD_MS = 450;
-const state = { people: [], person: null, number: null, revision: 0, messages: new Map(), quoted: null, typing: 0 };
+const state = {
+  people: [], person: null, number: null, revision: 0, messages: new Map(), captions: new Map(), quoted: null, typing: 0,
+};
 const chat = () => `/conversations/${state.person}/${state.number.phone_number_id}`;
 
 // --- what is shown -----------------------------------------------------------------------------------------------
@@ -28,7 +30,7 @@ function drawPerson(person, index) {
   row.querySelector(".avatar").classList.add(`tone-${index % 6}`);
   row.querySelector(".person-name").textContent = person.name;
   const address = person.phone ? `+${person.phone}` : `@${person.username}`;
-  row.querySelector(".person-last").textContent = person.newest ? summary(person.newest) : address;
+  row.querySelector(".person-last").replaceChildren(person.newest ? summed(person.newest) : address);
   if (person.newest) row.querySelector("time").textContent = timeOf(person.newest.at_s);
   const badge = row.querySelector(".badge");
   badge.hidden = !person.unread || person.id === state.person;
@@ -43,8 +45,9 @@ const initials = (name) => (name.match(/\p{L}+/gu) ?? ["?"]).slice(0, 2).map((pa
 async function open(personId) {
   document.body.dataset.view = "chat";
   if (state.person === personId && state.messages.size) return;
-  Object.assign(state, { person: personId, revision: 0, messages: new Map() });
+  Object.assign(state, { person: personId, revision: 0, messages: new Map(), captions: new Map() });
   quote(null);
+  showSpeaker(null);
   sessionStorage.setItem("person", personId);
   $("log").replaceChildren($("empty"));
   await Promise.all([refreshPeople(), pull()]);
@@ -62,8 +65,41 @@ const pull = oneAtATime(async () => {
   $("empty").hidden = state.messages.size > 0;
   showStatus(news);
   if (atEnd || own) log.scrollTop = log.scrollHeight;
-  await markRead();
+  await Promise.all([markRead(), showCaptions(news.messages)]);
 });
+
+// A message's caption, asked for once; null where the business tells nothing of it.
+function caption(message) {
+  const { captions } = state;
+  if (!captions.has(message.wamid)) {
+    const asked = call(`/messages/${message.wamid}/caption`).then((answer) => answer.caption);
+    captions.set(message.wamid, asked);
+    asked.then((found) => found ?? captions.delete(message.wamid), () => captions.delete(message.wamid));
+  }
+  return captions.get(message.wamid);
+}
+
+// Who spoke last, and what was understood of the notes that these messages answer.
+async function showCaptions(messages) {
+  if (!handlers.caption) return;
+  const { captions } = state;
+  const sent = messages.filter((message) => message.direction === "from_business" && !captions.has(message.wamid));
+  const newest = [...state.messages.values()].findLast((message) => message.direction === "from_business");
+  for (const message of sent) {
+    const found = await caption(message).catch(() => null);
+    if (captions !== state.captions) return;
+    if (message.wamid === newest?.wamid) showSpeaker(found?.speaker);
+    const asked = state.messages.get(message.context_id);
+    if (found?.heard && asked?.shown_as === "voice_note") {
+      showHeard(document.querySelector(`[data-wamid="${asked.wamid}"]`), found.heard);
+    }
+  }
+}
+
+function showSpeaker(name) {
+  $("speaker").hidden = !name;
+  $("speaker-name").textContent = name ?? "";
+}
 
 function show(message) {
   const known = state.messages.has(message.wamid);
@@ -128,6 +164,7 @@ async function attempt(work) {
 }
 
 const handlers = {
+  caption: document.body.hasAttribute("data-captions") ? caption : null,
   find: (wamid) => state.messages.get(wamid),
   nameOf: (message) => (message.direction === "from_person" ? words.you : state.number.verified_name),
   played: (message) => call(`/messages/${message.wamid}/receipts`, { method: "POST", json: { status: "played" } }),
@@ -166,7 +203,7 @@ function quote(message) {
   if (!message) return;
   $("quote-text").replaceChildren(
     element("b", "", `${words.replying} ${handlers.nameOf(message)}`),
-    element("span", "", summary(message)),
+    summed(message),
   );
   $("text").focus();
 }
