@@ -29,6 +29,7 @@ COMMANDS = {
     "turns": _Entry("operate:turns", "List the newest turns."),
     "turn": _Entry("operate:turn", "Show what happened to one turn, part by part."),
     "dead": _Entry("operate:dead", "Turns that need a human: list, show, replay, discard."),
+    "sending": _Entry("operate:sending", "Whether anything may be sent, and letting it go on."),
     "conversation": _Entry("operate:conversation", "Take a conversation over from the bot, and hand it back."),
     "store": _Entry("processes:store", "Run the embedded Valkey."),
     "web": _Entry("processes:web_process", "Run the webhook receiver."),

@@ -17,8 +17,10 @@ NOT_UNDERSTOOD = frozenset(
         MessageKind.LOCATION,
         MessageKind.CONTACTS,
         MessageKind.ORDER,
+        MessageKind.CALL,
     }
 )
+_WORDS = frozenset({MessageKind.TEXT, MessageKind.BUTTON, MessageKind.INTERACTIVE})
 # Written down, never answered.
 RECORDED_ONLY = frozenset(
     {
@@ -52,7 +54,9 @@ def read_burst(messages: Sequence[InboundMessage], transcripts: Mapping[str, str
     unheard: list[InboundMessage] = []
     unclear = False
     for message in messages:
-        if message.kind is MessageKind.AUDIO:
+        if message.kind is MessageKind.AUDIO and message.media is None:
+            unclear = True  # the platform could not hand the sound over
+        elif message.kind is MessageKind.AUDIO:
             heard = transcripts.get(message.message_id)
             if heard is None:
                 unheard.append(message)
@@ -67,6 +71,12 @@ def read_burst(messages: Sequence[InboundMessage], transcripts: Mapping[str, str
         came_as_voice=messages[-1].kind is MessageKind.AUDIO,
         unheard=tuple(unheard),
         unclear=unclear,
-        not_understood=any(message.kind in NOT_UNDERSTOOD for message in messages),
+        not_understood=any(map(_without_meaning, messages)),
         welcome=any(message.kind is MessageKind.REQUEST_WELCOME for message in messages),
     )
+
+
+def _without_meaning(message: InboundMessage) -> bool:
+    """Whether we can make nothing of it: by its kind, or because what it should hold did not arrive."""
+    empty = not message.text and not message.payload
+    return message.kind in NOT_UNDERSTOOD or (message.kind in _WORDS and empty)

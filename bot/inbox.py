@@ -1,15 +1,17 @@
 """Makes what a channel read durable: messages into the mailbox, receipts to their turns. Answers nobody.
 
-One update that cannot be kept as it is (a damaged item) is counted and costs its neighbours nothing; a store that does
-not answer is InboxUnavailable, so that the channel delivers again.
+An item of which no bytes can be made is counted and costs its neighbours nothing. Whatever else keeps one from being
+durable, a store that does not answer or a fault of ours, is InboxUnavailable, so that the channel delivers again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
+import orjson
 import structlog
 
 from bot.burst import RECORDED_ONLY
@@ -18,7 +20,17 @@ from bot.mailbox import Effect, Incoming, Lane, Mailbox, MailboxError
 from bot.metrics import Metrics
 from bot.wire import dump_message
 from webhooks.contract import InboxUnavailable, curable_by_repair
-from webhooks.messages import AccountAlert, HumanEcho, InboundMessage, MessageKind, StatusKind, StatusUpdate, Update
+from webhooks.messages import (
+    AccountAlert,
+    HumanEcho,
+    InboundMessage,
+    MarketingChoice,
+    MessageKind,
+    Severity,
+    StatusKind,
+    StatusUpdate,
+    Update,
+)
 
 log = structlog.get_logger()
 
@@ -33,11 +45,13 @@ class MailboxInbox:
         metrics: Metrics,
         takeover_s: float,
         persona_words: Callable[[], Mapping[str, str]],
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._mailbox = mailbox
         self._metrics = metrics
         self._takeover_s = takeover_s
         self._persona_words = persona_words
+        self._now_ms = now_ms
 
     async def accept(self, updates: Sequence[Update]) -> None:
         """Return when all are durable; raises InboxUnavailable when one may not be."""
@@ -54,9 +68,13 @@ class MailboxInbox:
             await self._keep(update)
         except MailboxError as error:
             raise InboxUnavailable("the store did not take a message") from error
-        except Exception as error:
+        except (UnicodeError, orjson.JSONEncodeError) as error:
             self._metrics.errors.labels("VALIDATION").inc()
-            log.error("an update could not be kept", error=type(error).__name__, exc_info=error)
+            log.error("update not encodable", error=type(error).__name__)
+        except Exception as error:
+            self._metrics.errors.labels("UNKNOWN").inc()
+            log.error("update not kept", update=type(update).__name__, error=type(error).__name__, exc_info=error)
+            raise InboxUnavailable("an update could not be kept") from error
 
     async def _keep(self, update: Update) -> None:
         match update:
@@ -67,8 +85,9 @@ class MailboxInbox:
             case HumanEcho():
                 await self._keep_echo(update)
             case AccountAlert():
-                self._metrics.alerts.labels("account").inc()
-                log.error("the channel reports trouble", codes=[fault.code for fault in update.faults])
+                await self._keep_alert(update)
+            case MarketingChoice():
+                await self._mailbox.note_marketing_choice(update)
             case _:
                 assert_never(update)
 
@@ -85,14 +104,16 @@ class MailboxInbox:
                 lane=Lane.FAST if effect in {Effect.COMMAND, Effect.STOP} else Lane.VOICE,
                 effect=effect,
                 target_id=message.target_id,
-                media=message.kind is MessageKind.AUDIO,
+                media=message.kind is MessageKind.AUDIO and message.media is not None,
             )
         )
         if result.duplicate:  # what is read is counted by the receiver
             self._metrics.updates.labels("duplicate", message.kind).inc()
 
     def _effect(self, message: InboundMessage) -> Effect:
-        if message.kind is MessageKind.REVOKE:
+        if message.group_id is not None:
+            return Effect.RECORD  # said to a group: nobody is answered in private for it, and no command is obeyed
+        if message.kind is MessageKind.REVOKE and message.target_id:
             return Effect.REVOKE
         if message.kind in RECORDED_ONLY:
             return Effect.RECORD
@@ -118,6 +139,20 @@ class MailboxInbox:
             message_id=update.message_id,
             fault_code=fault,
             curable=curable_by_repair(update.faults),
+        )
+
+    async def _keep_alert(self, alert: AccountAlert) -> None:
+        await self._mailbox.alert(alert, self._now_ms())
+        self._metrics.alerts.labels("account").inc()
+        say = log.info if alert.severity is Severity.INFO else log.error
+        say(
+            "account alert",
+            topic=alert.topic,
+            happened=alert.event,
+            details=alert.details,
+            severity=alert.severity,
+            sending=alert.sending,
+            codes=[fault.code for fault in alert.faults],
         )
 
     async def _keep_echo(self, echo: HumanEcho) -> None:

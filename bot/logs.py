@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 from structlog.types import EventDict, WrappedLogger
 
 _WAMID = re.compile(r"wamid\.[\w=+/-]+")
@@ -32,6 +34,19 @@ def _scrubbed(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [_scrubbed(item) for item in value]
     return value
+
+
+class QuietAboutBadRequests(logging.Filter):
+    """Says in one line, as a warning, that a request was not HTTP: no traceback, and no word of what it held."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Lower what aiohttp logs of a request that it could not read; everything passes."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError | RequestPayloadError):
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.msg, record.args = "bad request: %s", (type(error).__name__,)
+            record.exc_info = record.exc_text = None
+        return True
 
 
 def configure_logging(*, process: str, level: str, log_format: str) -> None:
@@ -64,4 +79,5 @@ def configure_logging(*, process: str, level: str, log_format: str) -> None:
     root.setLevel(level)
     for chatty in ("httpx", "httpcore", "faster_whisper", "aiohttp.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(QuietAboutBadRequests())
     structlog.contextvars.bind_contextvars(process=process)

@@ -203,7 +203,8 @@ async def run_web(settings: Settings) -> None:
     if installation is None:
         return
     app = build_app(settings, installation)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    # Bodies stay as they came: what is signed is what was sent, and nothing unpacks what strangers compressed.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, auto_decompress=False)
     await runner.setup()
     site = web.TCPSite(runner, settings.web_host, settings.web_port, backlog=1024)
     await site.start()

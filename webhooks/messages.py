@@ -27,9 +27,26 @@ class MessageKind(StrEnum):
     ORDER = "order"
     SYSTEM = "system"
     REQUEST_WELCOME = "request_welcome"
+    CALL = "call"  # one that nobody took
     EDIT = "edit"
     REVOKE = "revoke"
     UNSUPPORTED = "unsupported"
+
+
+class Severity(StrEnum):
+    """How much an operator should care about an alert."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Sending(StrEnum):
+    """What an alert means for answers to people who wrote."""
+
+    UNTOUCHED = "untouched"
+    STOPPED = "stopped"
+    RESUMED = "resumed"
 
 
 class StatusKind(StrEnum):
@@ -82,6 +99,7 @@ class InboundMessage:
     `endpoint_id` is the number that received (Cloud API: phone_number_id). `text` is what the person said, in any form
     that carries words: body, caption, title of a tapped button or row. `payload` is the machine id of a tapped button
     or row. `target_id` names the message a reaction, edit or revoke is about. `at_ms` is the channel's clock.
+    `group_id` is set for what was said in a group, not to us alone. `faults` say why content is missing.
     """
 
     channel: str
@@ -97,6 +115,7 @@ class InboundMessage:
     quoted_id: str | None = field(default=None, repr=False)
     target_id: str | None = field(default=None, repr=False)
     forwarded: bool = False
+    group_id: str | None = field(default=None, repr=False)
     faults: tuple[ChannelFault, ...] = ()
 
 
@@ -127,14 +146,36 @@ class HumanEcho:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountAlert:
-    """Errors that came without any message: the operator should know."""
+    """News of the account or a number of it, or errors that came without any message: the operator should know.
+
+    `topic` and `event` are the channel's own words for what happened, `details` what it adds; none names a person.
+    `endpoint_id` is empty where the whole account is meant; `until_ms` says when a restriction ends, if that is known.
+    """
 
     channel: str
     endpoint_id: str
-    faults: tuple[ChannelFault, ...]
+    account_id: str = ""
+    topic: str = "errors"
+    event: str = ""
+    details: str = ""
+    severity: Severity = Severity.WARNING
+    sending: Sending = Sending.UNTOUCHED
+    until_ms: int | None = None
+    faults: tuple[ChannelFault, ...] = ()
 
 
-Update = InboundMessage | StatusUpdate | HumanEcho | AccountAlert
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketingChoice:
+    """A person stopped or resumed marketing messages of this business. Answers to them are not meant."""
+
+    channel: str
+    endpoint_id: str
+    person: Person
+    at_ms: int
+    wanted: bool
+
+
+Update = InboundMessage | StatusUpdate | HumanEcho | AccountAlert | MarketingChoice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import contextlib
 import fcntl
+import itertools
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -163,10 +164,26 @@ def recordings(folder: Path) -> list[Path]:
     return sorted(folder.glob("webhooks-*.jsonl"))
 
 
-def read_recording(path: Path) -> Iterator[RecordedWebhook]:
-    """Every whole webhook of one file, in the order of arrival; a line torn by a crash is left out."""
+def read_recordings(folder: Path) -> Iterator[RecordedWebhook]:
+    """Every whole webhook that `folder` holds when this is called, oldest first; what comes later is not read.
+
+    So whoever sends them to the installation that records there comes to an end.
+    """
+    sizes = [(path, path.stat().st_size) for path in recordings(folder)]
+    return itertools.chain.from_iterable(read_recording(path, up_to_bytes=size) for path, size in sizes)
+
+
+def read_recording(path: Path, *, up_to_bytes: int | None = None) -> Iterator[RecordedWebhook]:
+    """Every whole webhook of one file, in the order of arrival; a line torn by a crash is left out.
+
+    Ends at `up_to_bytes`, or at the size that the file has when its first line is asked for.
+    """
     with path.open("rb") as file:
+        left = os.fstat(file.fileno()).st_size if up_to_bytes is None else up_to_bytes
         for line in file:
+            left -= len(line)
+            if left < 0:
+                return
             try:
                 yield RecordedWebhook.from_line(line)
             except ValueError:

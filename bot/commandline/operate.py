@@ -176,6 +176,25 @@ def _facts(one: TurnSummary) -> list[tuple[str, str]]:
     ]
 
 
+@click.group()
+def sending() -> None:
+    """See whether the channel stopped all sending, and let it go on."""
+
+
+@sending.command("show")
+def show_sending() -> None:
+    """Say whether anything may be sent now, and why not."""
+    reason = with_store(lambda installation: installation.mailbox.stopped_because())
+    click.echo("Sending goes on." if reason is None else f"Nothing is sent: {reason}")
+
+
+@sending.command("resume")
+def resume_sending() -> None:
+    """Send again, after a ban or an error that is over. What waits goes out within a minute."""
+    held = with_store(lambda installation: installation.mailbox.release_sending())
+    click.echo("Sending goes on." if held else "Sending was not held.")
+
+
 def _receipt_words(status: str, code: int | None, at_ms: int) -> str:
     return f"{status}{f' (code {code})' if code else ''}, {_moment(at_ms)}"
 

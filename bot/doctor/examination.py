@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import httpx
 import structlog
 
-from bot.doctor import configuration, endpoints, machine, models, services, stores, whatsapp
+from bot.doctor import alerts, configuration, endpoints, machine, models, services, stores, whatsapp
 from bot.doctor.finding import Finding, fail, ok, skip
 from bot.settings import Settings
 
@@ -146,6 +146,8 @@ def _whatsapp(settings: Settings, outside: httpx.AsyncClient, local: httpx.Async
     if account.access_token:
         yield add(name="token", look=_async(whatsapp.token, client, account))
         yield add(name="numbers", look=_async(whatsapp.numbers, client, account))
+        look = _async(alerts.account_alerts, settings.recado_data_dir, settings.redis_url)
+        yield add(name="account alerts", look=look)
     if account.verify_token:
         web = (settings.web_host, settings.web_port)
         yield add(name="handshake", look=_async(services.handshake, local, *web, account.verify_token))

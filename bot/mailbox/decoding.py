@@ -86,6 +86,7 @@ def read_person(person: Fields) -> PersonRecord:
         user_id=person.text("user_id") or None,
         profile_name=person.text("name") or None,
         opted_out=person.flag("opted_out"),
+        marketing=person.flag("marketing") if person.text("marketing") else None,
         first_seen_ms=person.number("first_seen_ms"),
         former_ids=person.ids("former"),
     )

@@ -10,7 +10,7 @@ slot.
   alias:<hash>             string  person id behind a phone number or user id
   merged:<person>          string  the person this one was found to be
   optout:<hash>            string  whoever is behind this alias has opted out
-  person:<id>              hash    id phone user_id name opted_out first_seen_ms former
+  person:<id>              hash    id phone user_id name opted_out first_seen_ms former marketing marketing_ms
                                    at:<channel>:<endpoint> = conversation
   person:<id>:aliases      set     alias hashes
   person:<id>:mailboxes    set     conversation ids, merged ones too
@@ -35,7 +35,9 @@ slot.
   erasures                 set     erasures that are not finished
   recordings               zset    folders of recorded webhooks by the time until which they may hold something
   log                      hash    removed: counts removals; rewritten: up to which the store's log is rid of them
-  arrivals, status_at, hold
+  alerts                   zset    what the channel said of the account, by time
+  hold, stopped            string  why nothing may be sent now
+  arrivals, status_at
 
 A conversation has at most one token and at most one head turn. `schedule` alone decides what it does next.
 ]]
@@ -456,6 +458,20 @@ serve('put', function(mark, target, phone_alias, user_alias, fresh_person, fresh
   end
   call('SET', key('dedupe', mark), id .. ' ' .. person, 'PX', cfg.dedupe_ms)
   return {0, id, person, new and 1 or 0}
+end)
+
+-- Keeps whether a person wants marketing messages; the newest choice stands.
+serve('note_marketing', function(phone_alias, user_alias, fresh_person, phone, user_id, wanted, at_ms)
+  local aliases = {}
+  if phone_alias ~= '' then aliases[#aliases + 1] = phone_alias end
+  if user_alias ~= '' then aliases[#aliases + 1] = user_alias end
+  local name = person_key(resolve_person(aliases, fresh_person))
+  if phone ~= '' then call('HSET', name, 'phone', phone) end
+  if user_id ~= '' then call('HSET', name, 'user_id', user_id) end
+  if tonumber(call('HGET', name, 'marketing_ms') or 0) <= tonumber(at_ms) then
+    call('HSET', name, 'marketing', wanted, 'marketing_ms', at_ms)
+  end
+  expire(cfg.people_ms, name, name .. ':aliases', name .. ':mailboxes')
 end)
 
 -- Takes one receipt durably; it only moves forward. Returns 1 when it belongs to a turn we know.

@@ -6,24 +6,30 @@ message says nor what a turn does. Raises the errors of `bot.mailbox.errors`.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 import secrets
+import time
 from collections.abc import Iterable
+from typing import Any
 
 from redis.asyncio import Redis
 
+from bot.mailbox.alerts import keep_alert, recent_alerts
 from bot.mailbox.decoding import read_claim
 from bot.mailbox.desk import Desk
 from bot.mailbox.errors import LeaseLost, TurnCancelled
 from bot.mailbox.functions import EARS, GROUP, Argument, Functions, Sender
 from bot.mailbox.keys import Sealer, fresh_id, key
 from bot.mailbox.model import Claim, Incoming, Lane, Lease, MailboxSettings, MediaTask, PutResult, Token
-from webhooks.messages import StatusKind
+from webhooks.messages import AccountAlert, MarketingChoice, Sending, StatusKind
 
 MAX_BLOCK_MS = 5000
 _PART_AND_ATTEMPT = re.compile(r"\d{1,4}:\d{1,4}", re.ASCII)
 _CHECK_TTL_MS = 10_000
+ASK_AGAIN_MS = 60_000
+STOPPED_FOR_MS = 30 * 24 * 3600 * 1000
 
 
 class Mailbox(Desk):
@@ -107,6 +113,20 @@ class Mailbox(Desk):
                 "-" if fault_code is None else fault_code,
                 int(curable),
             )
+        )
+
+    async def note_marketing_choice(self, choice: MarketingChoice) -> None:
+        """Keep with the person whether they want marketing messages; the newest choice stands."""
+        channel, person = choice.channel, choice.person
+        await self._functions.call(
+            "note_marketing",
+            self._sealer.phone(channel, person.phone),
+            self._sealer.user(channel, person.user_id),
+            fresh_id(),
+            person.phone or "",
+            person.user_id or "",
+            int(choice.wanted),
+            choice.at_ms,
         )
 
     async def last_receipt_ms(self) -> int | None:
@@ -239,14 +259,41 @@ class Mailbox(Desk):
         """Nothing may be sent with this account until `until_ms`; every worker is told."""
         await self._functions.guarded(lambda: self._redis.set(key("hold"), reason, pxat=until_ms))
 
-    async def release_sending(self) -> None:
-        """Sending may go on."""
-        await self._functions.guarded(lambda: self._redis.delete(key("hold")))
+    async def stop_sending(self, reason: str, *, until_ms: int | None = None) -> None:
+        """The channel said that nothing can be sent any more: until then, or until it or an operator takes it back."""
+        until_ms = until_ms or int(time.time() * 1000) + STOPPED_FOR_MS
+        await self._functions.guarded(lambda: self._redis.set(key("stopped"), reason, pxat=until_ms))
+
+    async def release_sending(self) -> bool:
+        """Sending may go on; whether it was held or stopped."""
+        return bool(await self._functions.guarded(lambda: self._redis.delete(key("hold"), key("stopped"))))
 
     async def sending_held(self) -> float | None:
-        """Seconds for which sending is still held; None when it is not."""
-        left_ms = await self._functions.guarded(lambda: self._redis.pttl(key("hold")))
-        return max(0, left_ms) / 1000 if left_ms != -2 else None
+        """Seconds until it is worth asking again whether sending may go on; None when it may."""
+        holds = (self._redis.pttl(key(name)) for name in ("hold", "stopped"))
+        hold_ms, stopped_ms = await self._functions.guarded(lambda: asyncio.gather(*holds))
+        # A stop may be taken back any time, so it is looked at often.
+        waits_ms = [*([hold_ms] if hold_ms > 0 else []), *([min(stopped_ms, ASK_AGAIN_MS)] if stopped_ms > 0 else [])]
+        return max(waits_ms) / 1000 if waits_ms else None
+
+    async def stopped_because(self) -> str | None:
+        """Why nothing may be sent, where the channel said so; None while sending is not stopped."""
+        reason: Any = await self._functions.guarded(lambda: self._redis.get(key("stopped")))
+        return reason.decode() if reason is not None else None
+
+    # -- news of the account --------------------------------------------------------------------------------------
+
+    async def alert(self, alert: AccountAlert, at_ms: int) -> None:
+        """Keep what the channel said of the account, and stop or resume sending where it said so."""
+        await self._functions.guarded(lambda: keep_alert(self._redis, alert, at_ms))
+        if alert.sending is Sending.STOPPED:
+            await self.stop_sending(f"{alert.topic}: {alert.event} {alert.details}".strip(), until_ms=alert.until_ms)
+        elif alert.sending is Sending.RESUMED:
+            await self.release_sending()
+
+    async def alerts(self) -> tuple[tuple[int, AccountAlert], ...]:
+        """What the channel said of the account, newest first, with the time of each."""
+        return await self._functions.guarded(lambda: recent_alerts(self._redis))
 
 
 def _block(block_ms: int) -> int | None:

@@ -107,6 +107,7 @@ class PersonRecord:
     user_id: str | None = field(default=None, repr=False)
     profile_name: str | None = field(default=None, repr=False)
     opted_out: bool
+    marketing: bool | None = None  # what they told the platform of marketing messages; None: nothing
     first_seen_ms: int
     former_ids: tuple[str, ...] = ()
 

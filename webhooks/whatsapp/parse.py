@@ -6,6 +6,7 @@ be read is a `Rejected` with its path, and neither costs its neighbours anything
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,12 +22,15 @@ from webhooks.messages import (
     ChannelFault,
     HumanEcho,
     InboundMessage,
+    MarketingChoice,
+    MessageKind,
     Person,
     StatusKind,
     StatusUpdate,
     Update,
 )
 from webhooks.whatsapp import wire
+from webhooks.whatsapp.account import ALERT_FIELDS, LEFT_ALONE, account_alert
 from webhooks.whatsapp.content import said
 from webhooks.whatsapp.refusals import BadWebhook
 
@@ -34,7 +38,7 @@ CHANNEL = "whatsapp"
 """The name these updates carry as `channel`."""
 
 _OBJECT = "whatsapp_business_account"
-_FIELDS = frozenset({"messages", "smb_message_echoes"})
+_FIELDS = frozenset({"calls", "messages", "smb_message_echoes", "user_preferences"})
 _STATUSES = {kind.value: kind for kind in StatusKind}
 _PHONE = re.compile(r"\+?([0-9]{1,20})", re.ASCII)
 _USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,125}", re.ASCII)
@@ -45,6 +49,7 @@ W = TypeVar("W", bound=wire.Wire)
 class RejectReason(StrEnum):
     """Why an item was left out: few words, fit for a metric's label."""
 
+    GROUP = "group"
     INVALID = "invalid"
     NO_PERSON = "no_person"
     UNKNOWN_FIELD = "unknown_field"
@@ -161,38 +166,54 @@ class _Reading:
             self.reject(path, RejectReason.INVALID, _faulty_fields(error))
             return None
 
+    def _valid_message(self, item: object, path: str) -> wire.WireMessage | None:
+        """The message, without its content where that cannot be read: somebody wrote, and is to be answered."""
+        shape = _message_shape(item)
+        message = self._valid(shape, item, path)
+        if message is None and shape is not wire.WireMessage:
+            with contextlib.suppress(ValidationError):
+                return wire.WireMessage.model_validate(item)
+        return message
+
     def read_entry(self, entry: object, path: str) -> None:
         changes = entry.get("changes") if isinstance(entry, dict) else None
         if not isinstance(changes, list):
             self.reject(path, RejectReason.INVALID, "no changes")
             return
+        account_id = str(entry.get("id") or "") if isinstance(entry, dict) else ""
         for change_path, change in _numbered(changes, f"{path}.changes"):
             name = change.get("field") if isinstance(change, dict) else None
             if not isinstance(change, dict) or not isinstance(name, str):
                 self.reject(change_path, RejectReason.INVALID, "no field")
             elif name in _FIELDS:
-                self.read_value(change.get("value"), f"{change_path}.value")
-            else:
+                self.read_value(name, change.get("value"), f"{change_path}.value")
+            elif name in ALERT_FIELDS:
+                self.updates.append(account_alert(name, change.get("value"), channel=CHANNEL, account_id=account_id))
+            elif name not in LEFT_ALONE:
                 self.reject(change_path, RejectReason.UNKNOWN_FIELD, name[:64])
 
-    def read_value(self, raw: object, path: str) -> None:
+    def read_value(self, name: str, raw: object, path: str) -> None:
         value = self._valid(wire.Value, raw, path)
         if value is None:
             return
         endpoint_id = value.metadata.phone_number_id if value.metadata else ""
         contacts = _Contacts(
             all=tuple(contact for _, contact in self.each(wire.Contact, value.contacts, f"{path}.contacts")),
-            items=_count(value.messages) + _count(value.statuses),
+            items=sum(map(_count, (value.messages, value.statuses, value.user_preferences, value.calls))),
         )
         for item_path, item in self._raw(value.messages, f"{path}.messages"):
-            shape = _message_shape(item)
-            message = self._valid(shape, item, item_path)
+            message = self._valid_message(item, item_path)
             if message is not None:
                 self._read_message(endpoint_id, contacts, message, item_path)
-        for item_path, status in self.each(wire.WireStatus, value.statuses, f"{path}.statuses"):
+        receipts = value.statuses if name != "calls" else None  # there they are steps of a call
+        for item_path, status in self.each(wire.WireStatus, receipts, f"{path}.statuses"):
             self._read_status(endpoint_id, contacts, status, item_path)
         for item_path, echo in self.each(wire.WireEcho, value.message_echoes, f"{path}.message_echoes"):
             self._read_echo(endpoint_id, contacts, echo, item_path)
+        for item_path, choice in self.each(wire.WirePreference, value.user_preferences, f"{path}.user_preferences"):
+            self._read_preference(endpoint_id, contacts, choice, item_path)
+        for item_path, call in self.each(wire.WireCall, value.calls, f"{path}.calls"):
+            self._read_call(endpoint_id, contacts, call, item_path)
         if faults := _faults(value.errors):
             self.updates.append(AccountAlert(channel=CHANNEL, endpoint_id=endpoint_id, faults=faults))
 
@@ -218,6 +239,7 @@ class _Reading:
                 quoted_id=(context.id or None) if context else None,
                 target_id=content.target_id,
                 forwarded=bool(context and (context.forwarded or context.frequently_forwarded)),
+                group_id=message.group_id,
                 faults=_faults(message.errors),
             )
         )
@@ -241,7 +263,45 @@ class _Reading:
             )
         )
 
+    def _read_preference(self, endpoint_id: str, contacts: _Contacts, choice: wire.WirePreference, path: str) -> None:
+        person = contacts.person(choice.wa_id, choice.user_id)
+        wanted = {"stop": False, "resume": True}.get(choice.value)
+        if person is None:
+            self.reject(path, RejectReason.NO_PERSON)
+        elif choice.category != "marketing_messages" or wanted is None:
+            self.reject(path, RejectReason.UNKNOWN_FIELD, f"{choice.category}={choice.value}"[:64])
+        else:
+            self.updates.append(
+                MarketingChoice(
+                    channel=CHANNEL, endpoint_id=endpoint_id, person=person, at_ms=choice.timestamp, wanted=wanted
+                )
+            )
+
+    def _read_call(self, endpoint_id: str, contacts: _Contacts, call: wire.WireCall, path: str) -> None:
+        """A call of a person that ended without anybody taking it is a message; every other step is left alone."""
+        taken = call.status == "COMPLETED" or bool(call.duration)
+        if call.event != "terminate" or taken or call.direction == "BUSINESS_INITIATED":
+            return
+        sender = contacts.person(call.from_, call.from_user_id)
+        if sender is None:
+            self.reject(path, RejectReason.NO_PERSON)
+            return
+        self.updates.append(
+            InboundMessage(
+                channel=CHANNEL,
+                endpoint_id=endpoint_id,
+                message_id=call.id,
+                sender=sender,
+                at_ms=call.timestamp,
+                kind=MessageKind.CALL,
+                raw_type="call",
+            )
+        )
+
     def _read_echo(self, endpoint_id: str, contacts: _Contacts, echo: wire.WireEcho, path: str) -> None:
+        if echo.group_id is not None:
+            self.reject(path, RejectReason.GROUP)  # said in a group: nobody's own conversation was taken over
+            return
         recipient = contacts.person(echo.to, echo.to_user_id)
         if recipient is None:
             self.reject(path, RejectReason.NO_PERSON)

@@ -6,6 +6,7 @@ WebhookRefused          status is the HTTP answer, reason a short word for metri
 ├── SignatureWrong      403: the header matches none of our app secrets
 ├── BodyTooLarge        413: more bytes than a webhook may have
 ├── BodyTooSlow         408: the body did not arrive in time
+├── BadEncoding         400: the body is compressed
 └── BadWebhook          400: not JSON, or not the envelope of the WhatsApp Business platform
 """
 
@@ -56,6 +57,13 @@ class BodyTooSlow(WebhookRefused):
     status = 408
     reason = "too_slow"
     retryable = True
+
+
+class BadEncoding(WebhookRefused):
+    """The body is compressed, or says that it is. The platform signs and sends plain bytes."""
+
+    status = 400
+    reason = "bad_encoding"
 
 
 class BadWebhook(WebhookRefused):

@@ -1,8 +1,8 @@
 """The receiver: `GET|POST /webhooks/whatsapp` on aiohttp. Knows what to answer, not what the messages are for.
 
 A 200 means that the inbox has made every update durable, or that there was nothing for us. Whatever else happens, the
-platform delivers again. The answers: 400 unreadable, 401 unsigned, 403 wrongly signed, 408 stalled, 413 too large,
-503 with Retry-After while the store is down or slow.
+platform delivers again. The answers: 400 unreadable or compressed, 401 unsigned, 403 wrongly signed, 408 stalled,
+413 too large, 503 with Retry-After while the store is down or slow.
 """
 
 from __future__ import annotations
@@ -14,12 +14,27 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from webhooks.contract import Inbox, InboxUnavailable, RecordingSink
-from webhooks.messages import AccountAlert, HumanEcho, InboundMessage, MessageKind, StatusUpdate, Update
+from webhooks.messages import (
+    AccountAlert,
+    HumanEcho,
+    InboundMessage,
+    MarketingChoice,
+    MessageKind,
+    StatusUpdate,
+    Update,
+)
 from webhooks.whatsapp.parse import Parsed, parse_webhook
-from webhooks.whatsapp.refusals import BodyTooLarge, BodyTooSlow, SignatureMissing, SignatureWrong, WebhookRefused
+from webhooks.whatsapp.refusals import (
+    BadEncoding,
+    BodyTooLarge,
+    BodyTooSlow,
+    SignatureMissing,
+    SignatureWrong,
+    WebhookRefused,
+)
 from webhooks.whatsapp.signature import SIGNATURE_HEADER, verify_handshake, verify_signature
 
 PATH = "/webhooks/whatsapp"
@@ -32,7 +47,8 @@ log = structlog.get_logger()
 class Count(Protocol):
     """Where the receiver counts. Both words come from short fixed lists, so they fit as a metric's labels.
 
-    Events: `message` (kind: MessageKind), `status` (StatusKind), `echo`, `alert`, each counted when durable;
+    Events: `message` (kind: MessageKind), `status` (StatusKind), `echo`, `alert`, `preference`, each counted when
+    durable;
     `foreign` (the same kinds, for numbers that are not ours); `rejected` (RejectReason); `refused` (the reason of a
     WebhookRefused); `unavailable` (`inbox` or `deadline`).
     """
@@ -81,6 +97,7 @@ class _Receiver:
     recording: RecordingSink | None
     count: Count
     now_ms: Callable[[], int]
+    recordings_under_way: set[asyncio.Task[None]] = field(default_factory=set)  # held, or they may be collected
 
     async def handshake(self, request: web.Request) -> web.Response:
         try:
@@ -93,8 +110,19 @@ class _Receiver:
         try:
             body = await self._read(request)
             self._authenticate(body, request.headers)
-            if self.recording is not None:
-                await self.recording.record(received_at_ms=self.now_ms(), headers=request.headers, body=body)
+        except WebhookRefused as refused:
+            return self._refuse(refused)
+        if self.recording is None:
+            return await self._take(body)
+        recorded = self._record(self.recording, request.headers, body)
+        ends_s = time.monotonic() + self.config.accept_deadline_s
+        answer = await self._take(body)
+        # A slow disk may use what is left of the deadline, never more, and costs no message.
+        await asyncio.wait((recorded,), timeout=max(0.0, ends_s - time.monotonic()))
+        return answer
+
+    async def _take(self, body: bytes) -> web.Response:
+        try:
             updates = self._ours(parse_webhook(body))
         except WebhookRefused as refused:
             return self._refuse(refused)
@@ -108,7 +136,22 @@ class _Receiver:
                 self.count(*_event(update))
         return web.Response()
 
+    def _record(self, recording: RecordingSink, headers: Mapping[str, str], body: bytes) -> asyncio.Task[None]:
+        async def record() -> None:
+            try:
+                await recording.record(received_at_ms=self.now_ms(), headers=headers, body=body)
+            except Exception as error:
+                log.error("webhook_not_recorded", error=type(error).__name__, exc_info=error)
+
+        task = asyncio.create_task(record())
+        self.recordings_under_way.add(task)
+        task.add_done_callback(self.recordings_under_way.discard)
+        return task
+
     async def _read(self, request: web.Request) -> bytes:
+        encoding = request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower()
+        if encoding not in {"", "identity"}:
+            raise BadEncoding("a webhook is not compressed")
         limit = self.config.max_body_bytes
         if (request.content_length or 0) > limit:
             raise BodyTooLarge("the announced body is too large")
@@ -173,3 +216,5 @@ def _event(update: Update) -> tuple[str, str]:
             return "echo", "echo"
         case AccountAlert():
             return "alert", "alert"
+        case MarketingChoice():
+            return "preference", "preference"

@@ -1,10 +1,12 @@
 """The shapes of the Cloud API's webhooks, as far as they are read. Knows neither our messages nor what becomes of them.
 
-Everything unread is kept and ignored (`extra="allow"`), so a new field never breaks an old receiver. What only adorns
-an item (context, profile, errors) is `Lenient`: broken, it is as if it were absent, and the item lives on. Items of
+Everything unread is kept and ignored (`extra="allow"`), so a new field never breaks an old receiver. An item needs an
+id and a time, or it cannot be told from a redelivery. Nearly all else is `Lenient`: broken, it is as if it were absent,
+and the item lives on; a message without its content (media the platform could not fetch) is still a message. Items of
 lists stay raw here; the parser validates each on its own, so that one broken item costs no neighbour.
 
-Source: Meta, "Messages webhook reference" (one page a message type), "Business-scoped user IDs", "smb_message_echoes".
+Source: Meta, "Messages webhook reference" (one page a message type), "Business-scoped user IDs", "smb_message_echoes",
+"user_preferences", "Calling API webhooks", "Groups API".
 """
 
 from __future__ import annotations
@@ -81,13 +83,15 @@ Errors = Lenient[list[Lenient[WireError]]]
 
 
 class Value(Wire):
-    """What a change of the fields `messages` and `smb_message_echoes` carries."""
+    """What a change carries in the fields that are read: messages, echoes, preferences, calls."""
 
     metadata: Lenient[Metadata] = None
     contacts: Any = None
     messages: Any = None
     statuses: Any = None
     message_echoes: Any = None
+    user_preferences: Any = None
+    calls: Any = None
     errors: Errors = None
 
 
@@ -132,6 +136,30 @@ class WireEcho(Wire):
     timestamp: TimestampMs
     to: Lenient[str] = None
     to_user_id: Lenient[str] = None
+    group_id: Lenient[Identifier] = None
+
+
+class WirePreference(Wire):
+    """What a person wants of a category of messages: `stop` or `resume`."""
+
+    wa_id: Lenient[str] = None
+    user_id: Lenient[str] = None
+    category: str
+    value: str
+    timestamp: TimestampMs
+
+
+class WireCall(Wire):
+    """A step of a voice call: `connect` while it rings, `terminate` when it is over."""
+
+    id: Identifier
+    timestamp: TimestampMs
+    from_: Annotated[Lenient[str], Field(alias="from")] = None
+    from_user_id: Lenient[str] = None
+    event: Lenient[str] = None
+    direction: Lenient[str] = None
+    status: Lenient[str] = None
+    duration: Lenient[float] = None
 
 
 class WireMessage(Wire):
@@ -143,6 +171,7 @@ class WireMessage(Wire):
     from_user_id: Lenient[str] = None
     type: Lenient[str] = None
     context: Lenient[Context] = None
+    group_id: Lenient[Identifier] = None
     errors: Errors = None
 
 
@@ -161,8 +190,8 @@ class TextMessage(WireMessage):
 class MediaNode(Wire):
     """Media at the platform; `url` saves one of the two hops, `voice` tells a voice note from an audio file."""
 
-    id: Identifier
-    mime_type: str = "application/octet-stream"
+    id: Lenient[Identifier] = None
+    mime_type: Lenient[str] = None
     sha256: Lenient[str] = None
     url: Lenient[str] = None
     voice: Lenient[bool] = None
@@ -174,15 +203,16 @@ class MediaMessage(WireMessage):
     """Audio, image, video, document or sticker; `voice` is the legacy shape of a voice note that is still seen."""
 
     media: Annotated[
-        MediaNode, Field(validation_alias=AliasChoices("audio", "voice", "image", "video", "document", "sticker"))
-    ]
+        Lenient[MediaNode],
+        Field(validation_alias=AliasChoices("audio", "voice", "image", "video", "document", "sticker")),
+    ] = None
 
 
 class ReplyNode(Wire):
     """A tapped reply button or list row."""
 
-    id: str
-    title: str = ""
+    id: Lenient[str] = None
+    title: Lenient[str] = None
 
 
 class FormNode(Wire):
@@ -195,42 +225,42 @@ class FormNode(Wire):
 class InteractiveNode(Wire):
     """What was tapped; a form of tap nobody knew yesterday has none of these."""
 
-    type: str | None = None
-    button_reply: ReplyNode | None = None
-    list_reply: ReplyNode | None = None
-    nfm_reply: FormNode | None = None
+    type: Lenient[str] = None
+    button_reply: Lenient[ReplyNode] = None
+    list_reply: Lenient[ReplyNode] = None
+    nfm_reply: Lenient[FormNode] = None
 
 
 class InteractiveMessage(WireMessage):
     """A tap on something we sent."""
 
-    interactive: InteractiveNode
+    interactive: Lenient[InteractiveNode] = None
 
 
 class ButtonNode(Wire):
     """The button's words and its machine id."""
 
-    text: str
+    text: Lenient[str] = None
     payload: Lenient[str] = None
 
 
 class ButtonMessage(WireMessage):
     """A tap on a template's quick-reply button."""
 
-    button: ButtonNode
+    button: Lenient[ButtonNode] = None
 
 
 class ReactionNode(Wire):
     """`emoji` is absent or empty when the reaction was taken back."""
 
-    message_id: Identifier
-    emoji: str | None = None
+    message_id: Lenient[Identifier] = None
+    emoji: Lenient[str] = None
 
 
 class ReactionMessage(WireMessage):
     """An emoji put on a message."""
 
-    reaction: ReactionNode
+    reaction: Lenient[ReactionNode] = None
 
 
 class OrderNode(Wire):
@@ -242,7 +272,7 @@ class OrderNode(Wire):
 class OrderMessage(WireMessage):
     """A cart; the person may add words."""
 
-    order: OrderNode
+    order: Lenient[OrderNode] = None
 
 
 class EditedNode(Wire):
@@ -257,26 +287,26 @@ class EditedNode(Wire):
 class EditNode(Wire):
     """Which message was changed, and into what."""
 
-    original_message_id: Identifier
+    original_message_id: Lenient[Identifier] = None
     message: Lenient[EditedNode] = None
 
 
 class EditMessage(WireMessage):
     """A message was changed (coexistence only)."""
 
-    edit: EditNode
+    edit: Lenient[EditNode] = None
 
 
 class RevokeNode(Wire):
     """Which message is gone."""
 
-    original_message_id: Identifier
+    original_message_id: Lenient[Identifier] = None
 
 
 class RevokeMessage(WireMessage):
     """A message was deleted for everyone (coexistence only)."""
 
-    revoke: RevokeNode
+    revoke: Lenient[RevokeNode] = None
 
 
 MESSAGE_SHAPES: Mapping[str, type[WireMessage]] = {

@@ -93,3 +93,13 @@ def test_every_kind_of_message_is_answered_recorded_or_excused() -> None:
 
 def test_a_burst_does_not_show_its_words_when_printed() -> None:
     assert "segredo" not in repr(read(message(text="segredo")))
+
+
+@pytest.mark.parametrize("kind", [MessageKind.TEXT, MessageKind.BUTTON, MessageKind.INTERACTIVE, MessageKind.CALL])
+def test_a_message_that_holds_nothing_is_not_understood(kind: MessageKind) -> None:
+    assert read(message(kind=kind)).not_understood
+
+
+def test_a_voice_note_that_the_platform_could_not_hand_over_is_unclear_and_not_waited_for() -> None:
+    burst = read(message(kind=MessageKind.AUDIO))
+    assert (burst.unclear, burst.unheard) == (True, ())

@@ -12,7 +12,16 @@ from bot.mailbox import Lane
 from bot.wire import load_message
 from tests.household import ANA, NUMBER, RUI, Household
 from webhooks.contract import InboxUnavailable
-from webhooks.messages import AccountAlert, ChannelFault, MessageKind, Person, StatusKind
+from webhooks.messages import (
+    AccountAlert,
+    ChannelFault,
+    MarketingChoice,
+    MessageKind,
+    Person,
+    Sending,
+    Severity,
+    StatusKind,
+)
 
 
 @pytest.fixture
@@ -175,3 +184,91 @@ async def test_a_person_is_the_same_by_number_and_by_user_id(house: Household) -
     await house.write("oi", sender=Person(phone=ANA.phone, user_id="BR.7"))
     await house.write("sou eu", sender=Person(user_id="BR.7"))
     assert len((await house.claim()).message_ids) == 2
+
+
+@pytest.mark.parametrize("kind", list(MessageKind))
+async def test_what_is_said_in_a_group_is_answered_to_nobody(house: Household, kind: MessageKind) -> None:
+    await house.inbox.accept([house.message("oi", kind=kind, group_id="group")])
+    assert (await house.mailbox.depth()).conversations == 0
+
+
+async def test_stop_said_in_a_group_opts_nobody_out_and_cancels_nothing(house: Household) -> None:
+    await house.write("bom dia")
+    await house.inbox.accept([house.message("parar", group_id="group")])
+    claim = await house.claim()
+    assert (len(claim.message_ids), claim.person.opted_out) == (1, False)
+
+
+async def test_a_group_does_not_open_the_window_of_a_person(house: Household) -> None:
+    await house.inbox.accept([house.message("oi", group_id="group", sender=RUI, at_ms=house.clock.now_ms)])
+    await house.write("oi", sender=RUI, at_ms=house.clock.now_ms - 1000)
+    assert (await house.claim()).newest_inbound_ms == house.clock.now_ms - 1000
+
+
+async def test_an_update_that_fails_for_no_fault_of_its_own_is_delivered_again(
+    house: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = house.message("oi")
+
+    async def broken(_incoming: object) -> None:
+        raise LookupError("a fault of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.mailbox, "put", broken)
+        with pytest.raises(InboxUnavailable):
+            await house.inbox.accept([message])
+    assert house.counted("recado_errors_total", category="UNKNOWN") == 1
+
+    await house.inbox.accept([message])
+    assert (await house.claim()).message_ids == (message.message_id,)
+
+
+def alert(sending: Sending, **more: object) -> AccountAlert:
+    facts = {"topic": "account_update", "event": "DISABLED_UPDATE", "severity": Severity.CRITICAL} | more
+    return AccountAlert(channel="whatsapp", endpoint_id="", sending=sending, **facts)  # type: ignore[arg-type]
+
+
+async def test_a_ban_pauses_sending_until_the_account_is_reinstated(house: Household) -> None:
+    await house.inbox.accept([alert(Sending.STOPPED)])
+    assert await house.mailbox.sending_held()
+    assert await house.mailbox.stopped_because() == "account_update: DISABLED_UPDATE"
+
+    await house.inbox.accept([alert(Sending.RESUMED)])
+    assert await house.mailbox.sending_held() is None
+
+
+async def test_a_stop_is_looked_at_often_though_it_may_last_for_weeks(house: Household) -> None:
+    await house.mailbox.stop_sending("banned")
+    assert 0 < (await house.mailbox.sending_held() or 0) <= 60
+
+
+async def test_an_outage_of_minutes_does_not_shorten_a_ban(house: Household) -> None:
+    await house.mailbox.stop_sending("banned")
+    await house.mailbox.hold_sending(1, "over already")
+    assert await house.mailbox.sending_held()
+
+
+async def test_alerts_are_kept_newest_first_and_a_redelivery_is_one(house: Household) -> None:
+    for event in ("first", "second", "first"):
+        await house.inbox.accept([alert(Sending.UNTOUCHED, event=event)])
+        house.clock.advance(1)
+    assert [kept.event for _, kept in await house.mailbox.alerts()] == ["first", "second"]
+
+
+async def test_a_choice_about_marketing_is_kept_with_the_person_and_the_newest_stands(house: Household) -> None:
+    for at_ms, wanted in ((2000, False), (1000, True)):
+        choice = MarketingChoice(channel="whatsapp", endpoint_id=NUMBER, person=ANA, at_ms=at_ms, wanted=wanted)
+        await house.inbox.accept([choice])
+    person = await house.mailbox.find_person("whatsapp", ANA)
+    assert person is not None
+    assert (person.marketing, person.opted_out) == (False, False)
+
+
+async def test_a_choice_about_marketing_goes_with_the_person(house: Household) -> None:
+    await house.write("oi")
+    choice = MarketingChoice(channel="whatsapp", endpoint_id=NUMBER, person=ANA, at_ms=1, wanted=False)
+    await house.inbox.accept([choice])
+    person = await house.mailbox.find_person("whatsapp", ANA)
+    assert person is not None
+    await house.mailbox.erase(person.id)
+    assert await house.mailbox.find_person("whatsapp", ANA) is None

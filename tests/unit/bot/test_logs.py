@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import structlog
+from aiohttp.http_exceptions import BadHttpMessage
 
-from bot.logs import configure_logging, scrub
+from bot.logs import QuietAboutBadRequests, configure_logging, scrub
 
 WAMID = "wamid.HBgNNTUxMTk4NzY1NDMyMRUCABIYFjNFQjA=="
 
@@ -114,3 +115,14 @@ def test_every_request_of_the_http_client_is_not_news(lines: Lines) -> None:
     with configured():
         logging.getLogger("httpx").info("HTTP Request: POST https://graph.facebook.com/v26.0/100/messages")
     assert lines() == []
+
+
+def test_a_request_that_is_no_http_is_one_warning_without_its_bytes() -> None:
+    error = BadHttpMessage("Got more than 8190 bytes when reading: b'5511987654321'")
+    record = logging.LogRecord("aiohttp.server", logging.ERROR, __file__, 1, "Error", (), (BadHttpMessage, error, None))
+    assert QuietAboutBadRequests().filter(record)
+    assert (record.levelname, record.getMessage(), record.exc_info) == (
+        "WARNING",
+        "bad request: BadHttpMessage",
+        None,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -378,6 +379,17 @@ async def test_it_ends_on_sigterm(settings: MakeSettings) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         assert running.task is not None
         await asyncio.wait_for(running.task, WAIT_S)
+
+
+async def test_a_compressed_webhook_is_a_bad_request_and_no_error_of_ours(
+    settings: MakeSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Running(settings) as running, httpx.AsyncClient(trust_env=False) as http:
+        for encoding in ("gzip", "br", "zstd"):
+            headers = {"Content-Encoding": encoding}
+            url = f"http://127.0.0.1:{running.port}/webhooks/whatsapp"
+            assert (await http.post(url, content=b"{}", headers=headers)).status_code == 400
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_webhook_half_received_is_finished_before_the_end(settings: MakeSettings, redis: Redis) -> None:

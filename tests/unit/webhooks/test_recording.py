@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from webhooks.contract import RecordingSink
-from webhooks.recording import FileRecording, RecordedWebhook, read_recording, recordings
+from webhooks.recording import FileRecording, RecordedWebhook, read_recording, read_recordings, recordings
 
 NOON_MS = 1763726400_000  # 2025-11-21T12:00Z
 HOUR_MS = 3600_000
@@ -187,3 +187,25 @@ async def test_a_line_torn_by_a_crash_costs_no_other(tmp_path: Path) -> None:
 def test_what_is_no_recording_is_said_to_be_none(line: bytes) -> None:
     with pytest.raises(ValueError, match="not a recorded webhook"):
         RecordedWebhook.from_line(line)
+
+
+async def test_reading_ends_with_what_was_there_when_it_began(tmp_path: Path) -> None:
+    sink = FileRecording(tmp_path)
+    await record(sink, body=b"1")
+    await record(sink, body=b"2")
+    read = []
+    for webhook in read_recordings(tmp_path):  # as a replay into the installation that records it
+        read.append(webhook.body)
+        await record(sink, body=b"again")
+        await record(sink, at_ms=NOON_MS + 2 * HOUR_MS, body=b"in a later file")
+    assert read == [b"1", b"2"]
+
+
+async def test_reading_one_file_ends_with_what_it_held_when_it_began(tmp_path: Path) -> None:
+    sink = FileRecording(tmp_path)
+    await record(sink, body=b"1")
+    read = []
+    for webhook in read_recording(recordings(tmp_path)[0]):
+        read.append(webhook.body)
+        await record(sink, body=b"again")
+    assert read == [b"1"]

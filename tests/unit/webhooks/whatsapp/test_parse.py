@@ -11,6 +11,7 @@ from webhooks.messages import (
     ChannelFault,
     HumanEcho,
     InboundMessage,
+    MarketingChoice,
     MediaRef,
     MessageKind,
     Person,
@@ -18,6 +19,7 @@ from webhooks.messages import (
     StatusUpdate,
     Update,
 )
+from webhooks.whatsapp import wire
 from webhooks.whatsapp.parse import RejectReason, parse_webhook
 from webhooks.whatsapp.refusals import BadWebhook
 
@@ -48,9 +50,9 @@ def message_body(**message: Any) -> bytes:
     return value_body(messages=[message])
 
 
-def value_body(**value: Any) -> bytes:
+def value_body(field: str = "messages", **value: Any) -> bytes:
     value = {"metadata": {"phone_number_id": "1065"}} | value
-    changes = [{"field": "messages", "value": value}]
+    changes = [{"field": field, "value": value}]
     return json.dumps({"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": changes}]}).encode()
 
 
@@ -184,8 +186,70 @@ def test_other_fields_are_counted_and_left_alone() -> None:
     parsed = parse_webhook(body_of("other_field"))
     assert parsed.updates == ()
     assert [(item.reason, item.detail) for item in parsed.rejected] == [
-        (RejectReason.UNKNOWN_FIELD, "message_template_status_update")
+        (RejectReason.UNKNOWN_FIELD, "field_of_tomorrow")
     ]
+
+
+@pytest.mark.parametrize("name", ["template_status", "group_lifecycle", "call_ringing", "call_taken", "call_status"])
+def test_fields_of_templates_groups_and_calls_are_known_and_left_alone(name: str) -> None:
+    parsed = parse_webhook(body_of(name))
+    assert (parsed.updates, parsed.rejected) == ((), ())
+
+
+def test_a_call_that_nobody_took_is_a_message() -> None:
+    message = only_message("call_missed")
+    assert (message.kind, message.message_id, message.sender.phone) == (MessageKind.CALL, "wacid.1", "5511987654321")
+
+
+def test_a_call_of_ours_is_no_message() -> None:
+    call = {"id": "c", "from": "1", "timestamp": 1763715600, "event": "terminate", "direction": "BUSINESS_INITIATED"}
+    assert parse_webhook(value_body(field="calls", calls=[call])).updates == ()
+
+
+@pytest.mark.parametrize(("value", "wanted"), [("stop", False), ("resume", True)])
+def test_a_choice_about_marketing_is_its_persons(value: str, wanted: bool) -> None:  # noqa: FBT001 - a case
+    (choice,) = parse_webhook(body_of("marketing_stop").replace(b'"stop"', f'"{value}"'.encode())).updates
+    assert isinstance(choice, MarketingChoice)
+    assert (choice.person.phone, choice.wanted, choice.at_ms) == ("5511987654321", wanted, 1763715600_000)
+
+
+def test_what_is_said_in_a_group_says_so() -> None:
+    assert only_message("group_text").group_id == "Y2FwaV9ncm91cDoxMjM0NTY3ODkw"
+
+
+def test_a_colleagues_message_in_a_group_takes_no_conversation_over() -> None:
+    echo = {"id": "e", "timestamp": 1763715600, "to": "5511987654321", "group_id": "g"}
+    parsed = parse_webhook(value_body(field="smb_message_echoes", message_echoes=[echo]))
+    assert parsed.updates == ()
+    assert [item.reason for item in parsed.rejected] == [RejectReason.GROUP]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "code"),
+    [
+        ("image_unavailable", MessageKind.IMAGE, 131052),
+        ("audio_unavailable", MessageKind.AUDIO, 131052),
+        ("document_without_id", MessageKind.DOCUMENT, None),
+        ("button_without_text", MessageKind.BUTTON, None),
+        ("interactive_without_node", MessageKind.INTERACTIVE, None),
+    ],
+)
+def test_a_message_without_its_content_keeps_kind_and_error(name: str, kind: MessageKind, code: int | None) -> None:
+    message = only_message(name)
+    assert (message.kind, message.media) == (kind, None)
+    assert [fault.code for fault in message.faults] == ([code] if code else [])
+
+
+def test_the_caption_of_media_without_an_id_is_kept() -> None:
+    assert only_message("document_without_id").text == "a conta de luz"
+
+
+@pytest.mark.parametrize("kind", sorted(wire.MESSAGE_SHAPES))
+@pytest.mark.parametrize("content", [None, 7, "x", [], {}, {"id": None}, {"type": []}, {"body": {}}, {"text": 3.5}])
+def test_a_known_type_with_unreadable_content_is_still_a_message_of_its_kind(kind: str, content: object) -> None:
+    (message,) = parse_webhook(message_body(type=kind, **{kind: content})).updates
+    assert isinstance(message, InboundMessage)
+    assert message.kind is (MessageKind.AUDIO if kind == "voice" else MessageKind(kind))
 
 
 @pytest.mark.parametrize("name", ["person_without_phone", "person_with_empty_phone"])
@@ -253,6 +317,7 @@ def test_a_broken_item_costs_no_neighbour() -> None:
     ]
     assert kept == [
         ("106540352242922", "0040"),
+        ("106540352242922", "0041"),  # without its words: somebody wrote
         ("106540352242922", "0042"),
         ("106540352242922", "0005"),
         ("206540352242922", "0043"),

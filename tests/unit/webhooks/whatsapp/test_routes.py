@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestClient, TestServer
 
 from webhooks.fake_channel import FakeInbox
-from webhooks.messages import AccountAlert, InboundMessage
+from webhooks.messages import AccountAlert, InboundMessage, Update
 from webhooks.whatsapp.routes import PATH, ReceiverConfig, add_routes
 from webhooks.whatsapp.signature import SIGNATURE_HEADER, sign
 
@@ -195,8 +197,7 @@ async def test_one_webhook_is_handed_on_in_one_call_in_its_order(receiver: Recei
         *[("rejected", "invalid")] * 6,
         ("rejected", "no_person"),
         ("foreign", "text"),
-        ("message", "text"),
-        ("message", "text"),
+        *[("message", "text")] * 3,
         ("status", "read"),
     ]
 
@@ -210,3 +211,68 @@ async def test_every_genuine_webhook_is_recorded_byte_for_byte_even_unreadable_o
 def test_secrets_do_not_show_in_the_configuration() -> None:
     assert "new" not in repr(CONFIG)
     assert "token" not in repr(CONFIG).replace("verify_token", "")
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", body_of("text")),
+        ("gzip", gzip.compress(body_of("text"))),
+        ("gzip", gzip.compress(body_of("text")) + b"behind"),
+        ("gzip", gzip.compress(body_of("text"))[:-9]),
+        ("deflate", body_of("text")),
+        ("br", body_of("text")),
+        ("x-unknown", body_of("text")),
+    ],
+)
+async def test_a_compressed_webhook_is_a_bad_request_without_a_traceback(
+    receiver: Receiver,
+    aiohttp_server: Callable[..., Awaitable[TestServer]],
+    caplog: pytest.LogCaptureFixture,
+    encoding: str,
+    body: bytes,
+    *,
+    signed: bool,
+) -> None:
+    app = web.Application()
+    add_routes(app, CONFIG, receiver.inbox, count=receiver.counted)
+    server = await aiohttp_server(app, auto_decompress=False)
+    headers = {"Content-Encoding": encoding} | ({SIGNATURE_HEADER: sign(body, "new")} if signed else {})
+
+    async with ClientSession() as session, session.post(server.make_url(PATH), data=body, headers=headers) as answer:
+        status = answer.status
+
+    assert (status, receiver.inbox.calls) == (400, 0)
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def posted_beside(
+    recording: Recorded, client_of: Callable[..., Awaitable[TestClient[web.Request, web.Application]]]
+) -> tuple[int, list[Update]]:
+    app, inbox, counted = web.Application(), FakeInbox(), Counted()
+    add_routes(app, CONFIG, inbox, recording=recording, count=counted)
+    receiver = Receiver(await client_of(app), inbox, counted, recording)
+    return await receiver.post(body_of("text")), inbox.accepted
+
+
+async def test_a_slow_recording_delays_the_answer_no_longer_than_the_deadline(
+    aiohttp_client: Callable[..., Awaitable[TestClient[web.Request, web.Application]]],
+) -> None:
+    class Stuck(Recorded):
+        async def record(self, **_webhook: object) -> None:
+            await asyncio.Event().wait()
+
+    status, accepted = await posted_beside(Stuck(), aiohttp_client)
+    assert (status, len(accepted)) == (200, 1)
+
+
+async def test_a_recording_that_fails_costs_no_message(
+    aiohttp_client: Callable[..., Awaitable[TestClient[web.Request, web.Application]]],
+) -> None:
+    class Broken(Recorded):
+        async def record(self, **_webhook: object) -> None:
+            raise RuntimeError("no disk")
+
+    status, accepted = await posted_beside(Broken(), aiohttp_client)
+    assert (status, len(accepted)) == (200, 1)
