@@ -52,6 +52,14 @@ class IntentRole(StrEnum):
     AGAIN = "again"  # asks for another reply of the intent before
     YES = "yes"  # accepts what the reply before offered
     URGENT = "urgent"  # answered before anything else that was said
+    FEELING = "feeling"  # answered before what else was said, but for what is urgent
+    COURTESY = "courtesy"  # its first sentence will do where more was said; "another one" never means it
+    BACK = "back"  # asks the persona what it has just asked
+    TOLD = "told"  # anything that is told and no other intent knows; needs no examples, nor do the next four
+    TOLD_LONG = "told_long"  # the same at length
+    COMFORT = "comfort"  # the same, after a feeling
+    ANSWER = "answer"  # the same in few words, after a question
+    EMOJI = "emoji"  # emoji alone that no example shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +67,8 @@ class Intent:
     """Something people say and what is answered.
 
     `offers` names the intent that a yes to one of these replies leads to. `follow_ups`, one a reply or none at all, is
-    what comes next whatever the person guesses (the answer to a riddle).
+    what comes next whatever the person guesses (the answer to a riddle). An example with "…" at its end stands for
+    everything that goes on like that; one of emoji stands for a message of these alone.
     """
 
     name: str
@@ -246,7 +255,9 @@ def _intent_document(intent: Intent) -> dict[str, Any]:
         document["role"] = intent.role.value
     if intent.offers:
         document["offers"] = intent.offers
-    document |= {"examples": list(intent.examples), "replies": list(intent.replies)}
+    if intent.examples:
+        document["examples"] = list(intent.examples)
+    document["replies"] = list(intent.replies)
     if intent.follow_ups:
         document["follow_ups"] = list(intent.follow_ups)
     return document

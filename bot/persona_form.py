@@ -106,18 +106,25 @@ class LlmForm(_Form):
     max_tokens: Annotated[int, Field(ge=1, le=32_768)] | None = None
 
 
+_BY_FORM = ("told", "told_long", "comfort", "answer", "emoji")  # roles that go by more than what was said
+
+
 class IntentForm(_Form):
     """Something people say, and what the persona answers."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-    role: Literal["", "again", "yes", "urgent"] = ""
+    role: Literal[
+        "", "again", "yes", "urgent", "feeling", "courtesy", "back", "told", "told_long", "comfort", "answer", "emoji"
+    ] = ""
     offers: Annotated[str, Field(max_length=40)] = ""
-    examples: Annotated[list[Line], Field(min_length=1, max_length=200)]
+    examples: Annotated[list[Line], Field(max_length=200)] = []
     replies: Annotated[list[Spoken], Field(min_length=1, max_length=100)]
     follow_ups: list[Spoken] = []
 
     @model_validator(mode="after")
     def _always_something_to_say(self) -> Self:
+        if not self.examples and self.role not in _BY_FORM:
+            raise ValueError(f"no examples; give at least one, or one of the roles {', '.join(_BY_FORM)}")
         if all("name" in slots_of(reply) for reply in self.replies):
             raise ValueError("every reply needs {name}; add one for people whose name is unknown")
         if self.follow_ups and len(self.follow_ups) != len(self.replies):

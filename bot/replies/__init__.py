@@ -7,6 +7,7 @@ import httpx
 from bot.replies.chain import FallbackReplies
 from bot.replies.contract import ReplyGenerator
 from bot.replies.llm import LlmEndpoint, LlmReplies
+from bot.replies.meaning import SentenceEncoder
 from bot.replies.script import ScriptReplies
 from bot.settings import Settings
 
@@ -22,4 +23,4 @@ def build_replies(settings: Settings, http: httpx.AsyncClient) -> ReplyGenerator
             total_s=settings.llm_timeout_s,
         )
         generators.append(LlmReplies(endpoint, http))
-    return FallbackReplies([*generators, ScriptReplies()])
+    return FallbackReplies([*generators, ScriptReplies(SentenceEncoder())])

@@ -1,4 +1,4 @@
-"""Answers from a persona's own script: the embedded default, without any model. Pure but for its memory of scripts.
+"""Answers from a persona's own script: the embedded default, without a chat model. Pure but for its memory of scripts.
 
 The same request always gets the same reply. History is read for three things: not to say again what was just said, to
 know what "another one" or "yes" is about, and to answer a riddle that stands open.
@@ -6,6 +6,8 @@ know what "another one" or "yes" is about, and to answer a riddle that stands op
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +15,16 @@ from dataclasses import dataclass
 from bot.persona import Intent, IntentRole, Persona
 from bot.persona_form import slots_of
 from bot.replies.contract import Reply, ReplyRequest, ReplySource
-from bot.replies.intents import CONFIDENT, IntentMatcher
+from bot.replies.intents import IntentMatcher
+from bot.replies.meaning import Encoder
 from bot.replies.slots import fill, pattern_of, slot_values
+from bot.replies.topics import changes_subject, topics_of
 from bot.replies.trim import sentences, trimmed
 from bot.words import plain_words
 
-NEW_TOPIC = 0.8  # so sure, and so many words, it takes to leave a riddle open
-NEW_TOPIC_WORDS = 3
-MOST_TOPICS = 2  # a burst about more than this is answered to its first topics
+SHORT_ANSWER_WORDS = 4
+FEELING_LASTS = 4  # replies
+NEW_TOPIC_WORDS = 3  # fewer leave a riddle open: they may be a guess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +39,11 @@ class _Said:
 class _Script:
     """A persona's script, prepared once."""
 
-    def __init__(self, persona: Persona) -> None:
+    def __init__(self, persona: Persona, encoder: Encoder | None) -> None:
         self.persona = persona
-        self.matcher = IntentMatcher(persona.intents, persona.language)
+        self.matcher = IntentMatcher(persona.intents, persona.language, encoder)
         self.by_name = {intent.name: intent for intent in persona.intents}
+        self.by_role = {intent.role: intent for intent in persona.intents}
         self._lines = [
             (pattern_of(template), _Said(intent=intent, index=index, was_follow_up=was_follow_up))
             for intent in persona.intents
@@ -52,13 +57,18 @@ class _Script:
 
 
 class ScriptReplies:
-    """A `ReplyGenerator` that needs nothing but the persona."""
+    """A `ReplyGenerator` that needs nothing but the persona; with an encoder it understands more."""
 
-    def __init__(self) -> None:
+    def __init__(self, encoder: Encoder | None = None) -> None:
+        self._encoder = encoder
         self._scripts: dict[str, _Script] = {}
+        self._preparing = threading.Lock()
 
     async def reply(self, request: ReplyRequest) -> Reply:
         """The script's answer; there always is one, since every persona has fallbacks."""
+        return await asyncio.to_thread(self._reply, request)
+
+    def _reply(self, request: ReplyRequest) -> Reply:
         script = self._script(request.persona)
         said = [line.text for line in reversed(request.history) if line.role == "persona"]
         values = slot_values(
@@ -67,15 +77,17 @@ class ScriptReplies:
             person_name=request.person_name,
             timezone=request.timezone or request.persona.timezone,
             now_ms=request.now_ms,
+            said=request.text,
         )
         chooser = _Chooser(request=request, said=said, values=values)
         return Reply(text=trimmed(_answer(script, chooser), request.max_chars), source=ReplySource.SCRIPT)
 
     def _script(self, persona: Persona) -> _Script:
-        known = self._scripts.get(persona.id)
-        if known is None or known.persona != persona:
-            known = self._scripts[persona.id] = _Script(persona)
-        return known
+        with self._preparing:
+            known = self._scripts.get(persona.id)
+            if known is None or known.persona != persona:
+                known = self._scripts[persona.id] = _Script(persona, self._encoder)
+            return known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,43 +119,56 @@ class _Chooser:
 def _answer(script: _Script, chooser: _Chooser) -> str:
     text = chooser.request.text
     before = script.recognise(chooser.said[0]) if chooser.said else None
-    topics = _topics(script, text)
-    open_riddle = before if before and before.intent.follow_ups and not before.was_follow_up else None
-    if open_riddle and not _is_urgent(topics) and not _new_topic(script, text):
-        return chooser.fill(open_riddle.intent.follow_ups[open_riddle.index])
+    topics = topics_of(text, script.matcher, script.by_role)
+    riddle = before if before and before.intent.follow_ups and not before.was_follow_up else None
+    if riddle and not _leaves_riddle(script, text, topics):
+        return chooser.fill(riddle.intent.follow_ups[riddle.index])
     if not topics:
         return chooser.one_of(script.persona.fallbacks, "fallback")
-    resolved = [_resolved(script, topic, before, chooser.said) for topic in topics]
-    replies = [chooser.one_of(topic.replies, topic.name) for topic in resolved]
-    if len(replies) == 1 or resolved[0] is resolved[-1]:
-        return replies[-1]
-    joined = f"{sentences(replies[0])[0]} {replies[-1]}"  # a word on the first topic, then the second in full
-    return joined if len(joined) <= chooser.request.max_chars else replies[-1]
+    suited = [_told(script, topic, chooser) for topic in topics]
+    resolved = {one.name: one for one in (_resolved(script, topic, before, chooser.said) for topic in suited)}
+    return _joined(list(resolved.values()), chooser)
 
 
-def _topics(script: _Script, text: str) -> list[Intent]:
-    """What a burst is about, in its order: one intent when it reads best as a whole, else those of its sentences."""
-    whole = script.matcher.best(text)
-    pieces = [match for piece in _pieces(text) if (match := script.matcher.best(piece)) and match.score >= CONFIDENT]
-    urgent = [match.intent for match in pieces if match.intent.role is IntentRole.URGENT]
-    if urgent:
-        return urgent[:1]
-    if whole and whole.score >= max([CONFIDENT, *(match.score for match in pieces)]):
-        return [whole.intent]
-    return list({match.intent.name: match.intent for match in pieces}.values())[:MOST_TOPICS]
+def _leaves_riddle(script: _Script, text: str, topics: Sequence[Intent]) -> bool:
+    urgent = any(topic.role is IntentRole.URGENT for topic in topics)
+    return urgent or changes_subject(text, script.matcher, least_words=NEW_TOPIC_WORDS)
 
 
-def _is_urgent(topics: Sequence[Intent]) -> bool:
-    return any(topic.role is IntentRole.URGENT for topic in topics)
+def _told(script: _Script, topic: Intent, chooser: _Chooser) -> Intent:
+    """What suits something told better, by what the persona said before; the topic itself if that is no matter."""
+    if topic.role is not IntentRole.TOLD:
+        return topic
+    if _is_low(script, chooser.said):
+        return script.by_role.get(IntentRole.COMFORT, topic)
+    asked = bool(chooser.said) and chooser.said[0].endswith("?")
+    brief = len(plain_words(chooser.request.text).split()) <= SHORT_ANSWER_WORDS
+    return script.by_role.get(IntentRole.ANSWER, topic) if asked and brief else topic
 
 
-def _pieces(text: str) -> list[str]:
-    return [part for sentence in sentences(text) for part in sentence.split(",") if part.strip()]
+def _is_low(script: _Script, said: Sequence[str]) -> bool:
+    """Whether a feeling was answered lately, and no topic since."""
+    for line in said[:FEELING_LASTS]:
+        earlier = script.recognise(line)
+        if earlier and earlier.intent.role in {IntentRole.FEELING, IntentRole.COMFORT}:
+            return True
+        if earlier and earlier.intent.role is IntentRole.PLAIN:
+            return False
+    return False
 
 
-def _new_topic(script: _Script, text: str) -> bool:
-    match = script.matcher.best(text)
-    return bool(match and match.score >= NEW_TOPIC and len(plain_words(text).split()) >= NEW_TOPIC_WORDS)
+def _joined(topics: Sequence[Intent], chooser: _Chooser) -> str:
+    """A sentence on courtesies and feelings, then the rest in full; a riddle last, for it waits for its answer."""
+    if len(topics) == 1:
+        return chooser.one_of(topics[0].replies, topics[0].name)
+    first, last = sorted(topics, key=lambda topic: (not _is_brief(topic), bool(topic.follow_ups)))
+    opening, body = (chooser.one_of(topic.replies, topic.name) for topic in (first, last))
+    joined = f"{sentences(opening)[0] if _is_brief(first) else opening} {body}"
+    return joined if len(joined) <= chooser.request.max_chars else body
+
+
+def _is_brief(topic: Intent) -> bool:
+    return topic.role in {IntentRole.COURTESY, IntentRole.FEELING, IntentRole.YES}
 
 
 def _resolved(script: _Script, topic: Intent, before: _Said | None, said: Sequence[str]) -> Intent:
@@ -153,6 +178,8 @@ def _resolved(script: _Script, topic: Intent, before: _Said | None, said: Sequen
             return before.intent
         offered = script.by_name.get(before.intent.offers)
         topic = offered or topic
+    if topic.role is IntentRole.BACK and before and before.intent.role is IntentRole.PLAIN and not before.was_follow_up:
+        return before.intent
     if topic.role is IntentRole.AGAIN:
         for line in said:
             earlier = script.recognise(line)

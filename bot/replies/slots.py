@@ -11,6 +11,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, get_timezone_location
 
 from bot.persona_form import SLOTS
+from bot.words import plain_words
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _GREETINGS = {
@@ -48,14 +49,14 @@ def pattern_of(template: str) -> re.Pattern[str]:
 
 
 def slot_values(
-    *, language: str, persona_name: str, person_name: str | None, timezone: str, now_ms: int
+    *, language: str, persona_name: str, person_name: str | None, timezone: str, now_ms: int, said: str = ""
 ) -> dict[str, str]:
-    """Every slot's value; `name` is missing where nobody knows it."""
+    """Every slot's value; `name` is missing where nobody knows it. Who `said` good night is wished the same."""
     zone = _zone(timezone)
     local = datetime.fromtimestamp(now_ms / 1000, tz=zone)
     locale = _locale(language)
     values = {
-        "greeting": _greeting(locale.language, local.hour),
+        "greeting": _greeting(locale.language, local.hour, said),
         "persona": persona_name,
         "time": _time(locale.language, local),
         "date": format_date(local.date(), format="long", locale=locale),
@@ -82,8 +83,12 @@ def _locale(language: str) -> Locale:
         return Locale("en")
 
 
-def _greeting(language: str, hour: int) -> str:
-    morning, afternoon, evening = _GREETINGS.get(language, _GREETINGS["en"])
+def _greeting(language: str, hour: int, said: str) -> str:
+    greetings = morning, afternoon, evening = _GREETINGS.get(language, _GREETINGS["en"])
+    words = plain_words(said)
+    echoed = next((greeting for greeting in greetings if plain_words(greeting) in words), None)
+    if echoed:
+        return echoed
     if _MORNING_H <= hour < _NOON_H:
         return morning
     return afternoon if _NOON_H <= hour < _EVENING_H else evening

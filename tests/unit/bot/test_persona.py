@@ -8,6 +8,7 @@ import yaml
 from bot.persona import BadPersona, ReplyMode, dump_persona, parse_persona, shipped_personas
 from tts.contract import SourceKind
 
+BY_FORM = {"told", "told_long", "comfort", "answer", "emoji"}
 SMALL = """
 id: ana
 name: Ana
@@ -87,7 +88,7 @@ def test_every_shipped_intent_has_enough_examples_and_replies(persona: object) -
     thin = [
         intent.name
         for intent in persona.intents  # type: ignore[attr-defined]
-        if len(intent.examples) < 6 or len(intent.replies) < 3
+        if (len(intent.examples) < 6 and intent.role not in BY_FORM) or len(intent.replies) < 3
     ]
     assert thin == []
 

@@ -56,7 +56,7 @@ def test_every_example_reaches_its_own_intent(persona: Persona) -> None:
         (example, match and match.intent.name)
         for intent in persona.intents
         for example in intent.examples
-        if (match := matcher.best(example)) is None or match.intent.name != intent.name
+        if (match := matcher.best(example.replace("…", "qwerty"))) is None or match.intent.name != intent.name
     ]
     assert lost == []
 

@@ -24,7 +24,7 @@ intents:
   - {name: sad, offers: joke, examples: [I am sad], replies: [Want a joke to feel better]}
   - {name: laugh, offers: more, examples: [haha], replies: [Glad. More]}
   - {name: riddle, examples: [ask a riddle], replies: [What has keys], follow_ups: [A piano.]}
-  - {name: hello, examples: [hello], replies: ["Hello, {name}.", Hello. How are you.]}
+  - {name: hello, role: courtesy, examples: [hello], replies: ["Hello, {name}.", Hello. How are you.]}
   - {name: danger, role: urgent, examples: [I want to die], replies: [Call somebody now.]}
   - {name: agree, role: "yes", examples: ["yes"], replies: [Good.]}
   - {name: more, role: again, examples: [another one], replies: [Another what]}
