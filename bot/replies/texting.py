@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _WORD = re.compile(r"[\w']+")
-_DOUBLED_END = re.compile(r"(\w)\1+$")
+_DOUBLED_END = re.compile(r"(?<=\w)(\w)\1+$")
 
 _PORTUGUESE = {
     "abs": "abraços", "agr": "agora", "aki": "aqui", "amh": "amanhã", "bj": "beijo", "bjo": "beijo", "bjs": "beijos",
@@ -29,7 +29,7 @@ _ENGLISH = {
     "fav": "favourite", "fave": "favourite", "g2g": "got to go", "gf": "girlfriend", "gimme": "give me",
     "gm": "good morning", "gn": "good night", "gonna": "going to", "gotta": "got to", "gr8": "great",
     "gtg": "got to go", "hbu": "how about you", "idc": "I do not care", "idk": "I do not know", "ikr": "I know right",
-    "ily": "I love you", "k": "ok", "kk": "ok", "l8r": "later", "lemme": "let me", "luv": "love", "msg": "message",
+    "ily": "I love you", "k": "ok", "l8r": "later", "lemme": "let me", "luv": "love", "msg": "message",
     "nite": "night", "np": "no problem", "nvm": "never mind", "omg": "oh my god", "ofc": "of course", "plz": "please",
     "pls": "please", "ppl": "people", "r": "are", "rly": "really", "rn": "right now", "smth": "something",
     "sry": "sorry", "sth": "something", "sup": "what's up", "tbh": "to be honest", "tdy": "today", "thx": "thanks",
