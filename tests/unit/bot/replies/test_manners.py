@@ -102,14 +102,14 @@ async def test_a_long_sad_message_gets_sympathy_whatever_else_it_mentions(person
         (
             "nina",
             (
-                "ontem fui ao cartório de manhã, depois levei o carro na oficina, almocei uma pizza no caminho, o mecânico "
+                "ontem fui ao cartório de manhã, depois levei o carro na oficina, almocei uma pizza, o mecânico "
                 "disse que a peça só chega na quinta e voltei de ônibus com as sacolas todas"
             ),
         ),
         (
             "theo",
             (
-                "yesterday I went to the town hall, then took the car to the garage, had a pizza on the way, the mechanic "
+                "yesterday I went to the town hall, then took the car to the garage, had a pizza, the mechanic "
                 "said the part only arrives on Thursday and I came back by bus with all the bags"
             ),
         ),
