@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from tests.arithmetic import SOUND_TOLERANCE, assert_same_sound, codes_heard
 from tests.tiny import qwen3 as tiny
 from tts.contract import (
     CastingEngine,
@@ -314,7 +317,10 @@ def test_an_instruction_is_heard_where_the_model_takes_one(tmp_path: Path, size:
 # -- batches -----------------------------------------------------------------------------------------------------
 
 
-def test_a_batch_of_mixed_prompts_and_languages_is_its_singles(greedy: Qwen3Engine) -> None:
+@pytest.mark.arithmetic
+def test_a_batch_of_mixed_prompts_and_languages_is_its_singles(
+    greedy: Qwen3Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ana, rui = cast(greedy, clip("ana")), cast(greedy, clip("rui", weight=2.0), clip("ana"))
     continued = cast(greedy, clip("eva", words="nineteen letters ok"))
     batch = [
@@ -325,14 +331,71 @@ def test_a_batch_of_mixed_prompts_and_languages_is_its_singles(greedy: Qwen3Engi
         say(ana, "你好", "zh"),
     ]
 
-    together = [audio(result) for result in greedy.synthesize(batch)]
+    with codes_heard(greedy._models[Kind.BASE], monkeypatch) as codes:
+        together = [audio(result) for result in greedy.synthesize(batch)]
+        singles = [audio(*greedy.synthesize([item])) for item in batch]
 
-    for take, item in zip(together, batch, strict=True):
-        alone = audio(*greedy.synthesize([item]))
-        np.testing.assert_allclose(take.samples, alone.samples, atol=1e-5)
+    assert codes[: len(batch)] == codes[len(batch) :]
+    for take, alone in zip(together, singles, strict=True):
+        assert_same_sound(take, alone)
 
 
-def test_a_batch_of_timbres_with_and_without_instructions_is_its_singles(tiny_qwen3: Path) -> None:
+def test_a_wrong_code_is_heard_beyond_the_tolerance(greedy: Qwen3Engine) -> None:
+    codec = greedy._models[Kind.BASE]._raw.model.speech_tokenizer
+    codes = torch.arange(20 * 16).reshape(20, 16) % 64
+    wrong = codes.clone()
+    wrong[10, 15] += 1
+
+    (right,), _ = codec.decode([{"audio_codes": codes}])
+    (other,), _ = codec.decode([{"audio_codes": wrong}])
+
+    assert np.abs(right - other).max() > 10 * SOUND_TOLERANCE
+
+
+@pytest.mark.skipif("ATEN_CPU_CAPABILITY" in os.environ, reason="is such a run itself")
+@pytest.mark.parametrize("capability", ["default", "avx2", "avx512"])
+def test_batches_are_their_singles_on_every_processor(capability: str) -> None:
+    needed = {"avx2": "avx2", "avx512": "avx512vl"}.get(capability)
+    if needed is not None and needed not in processor_flags():
+        pytest.skip(f"this processor has no {capability}")
+    if capability == torch.backends.cpu.get_cpu_capability().lower():
+        pytest.skip("this run has just that")
+    tests = [
+        "-m",
+        "arithmetic",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "--no-header",
+        "tests/unit/tts/engines",
+    ]
+
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *tests],
+        env=os.environ | {"ATEN_CPU_CAPABILITY": capability},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout[-4000:]
+
+
+def processor_flags() -> set[str]:
+    """What the processor can do, by the kernel's names; empty where the kernel does not say."""
+    try:
+        return set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        return set()
+
+
+@pytest.mark.arithmetic
+def test_a_batch_of_timbres_with_and_without_instructions_is_its_singles(
+    tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = Qwen3Engine(choices(tiny_qwen3, "custom", greedy=True))
     engine.load()
     ryan, serena = (cast(engine, named(SourceKind.TIMBRE, name)) for name in ("ryan", "serena"))
@@ -341,12 +404,13 @@ def test_a_batch_of_timbres_with_and_without_instructions_is_its_singles(tiny_qw
     lines = [engine._order(item)[1].line for item in batch]
     model = engine._models[Kind.CUSTOM]
 
-    together = model.speak(lines, frames=40)
+    with codes_heard(model, monkeypatch) as codes:
+        together = model.speak(lines, frames=40)
+        singles = [model.speak([line], frames=40)[0] for line in lines]
 
-    for take, line in zip(together, lines, strict=True):
-        (alone,) = model.speak([line], frames=40)
-        assert len(alone)
-        np.testing.assert_allclose(take, alone, atol=1e-4)
+    assert codes[: len(lines)] == codes[len(lines) :]
+    for take, alone in zip(together, singles, strict=True):
+        assert_same_sound(take, alone)
 
 
 def spoilt(profile: VoiceProfile, **changes: Any) -> VoiceProfile:
@@ -403,12 +467,13 @@ def test_a_length_that_is_no_number_costs_its_neighbours_nothing(greedy: Qwen3En
     assert audio(spoken).duration_s == pytest.approx(0.24)
 
 
+@pytest.mark.arithmetic
 def test_half_a_character_is_left_out_and_the_rest_is_said(greedy: Qwen3Engine) -> None:
     ana = cast(greedy, clip("ana"))
 
     halved, whole = greedy.synthesize([say(ana, "Good \ud83d morning."), say(ana, "Good morning.")])
 
-    np.testing.assert_allclose(audio(halved).samples, audio(whole).samples, atol=1e-5)
+    assert_same_sound(audio(halved), audio(whole))
 
 
 def test_clones_timbres_and_refusals_share_a_batch_in_order(engine: Qwen3Engine) -> None:
@@ -423,12 +488,13 @@ def test_clones_timbres_and_refusals_share_a_batch_in_order(engine: Qwen3Engine)
     assert (audio(results[2]).duration_s, audio(results[4]).duration_s) == pytest.approx((13 * 0.08, 4 * 0.08))
 
 
+@pytest.mark.arithmetic
 def test_special_tokens_are_not_spoken(greedy: Qwen3Engine) -> None:
     profile = cast(greedy, clip("ana"))
 
     marked, plain = greedy.synthesize([say(profile, "Good<|im_end|> morning.<tts_pad>"), say(profile, "Good morning.")])
 
-    np.testing.assert_allclose(audio(marked).samples, audio(plain).samples, atol=1e-5)
+    assert_same_sound(audio(marked), audio(plain))
 
 
 def test_an_unknown_language_is_refused_with_the_valid_ones(engine: Qwen3Engine) -> None:
