@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 import unicodedata
 from collections.abc import Iterator
 
@@ -9,7 +10,8 @@ import jiwer
 import numpy as np
 import pytest
 
-from bot.ears import LEAST_UNLIKELY_CONFIDENCE, UNLIKELY
+from bot.ears import LEAST_UNLIKELY_CONFIDENCE, Ears, Hearing
+from bot.metrics import Metrics
 from tts.audio.decode import decode
 from tts.audio.opus import OpusChoices, encode_voice_note
 from tts.audio.pcm import PcmAudio
@@ -19,6 +21,8 @@ from tts.contract import SourceKind, Transcript, Voice, VoiceNote, VoiceSource
 from tts.engines.espeak_ng import speech
 from tts.hearing import WhisperTranscriber
 from tts.settings import EngineName, TtsSettings
+from webhooks.fake_channel import FakeChannel
+from webhooks.messages import InboundMessage, MediaRef, MessageKind, Person
 
 pytestmark = pytest.mark.speech
 
@@ -81,6 +85,32 @@ class Booth:
 
     def hear_among(self, data: bytes, *languages: str) -> Transcript:
         return self._runner.run(self._whisper.transcribe(data, language=None, among=languages))
+
+    def understand(self, data: bytes, *languages: str) -> Hearing:
+        """What becomes of it as somebody's voice note, where these languages are spoken."""
+
+        async def spoken(_endpoint_id: str) -> tuple[str, ...]:
+            return languages
+
+        ears = Ears(
+            FakeChannel(media={"m": data}),
+            self._whisper,
+            languages=spoken,
+            max_bytes=1_000_000,
+            metrics=Metrics(),
+            timer=time.perf_counter,
+        )
+        message = InboundMessage(
+            channel="whatsapp",
+            endpoint_id="100",
+            message_id="wamid.1",
+            sender=Person(phone="5511900000001"),
+            at_ms=0,
+            kind=MessageKind.AUDIO,
+            raw_type="audio",
+            media=MediaRef(media_id="m", mime_type="audio/ogg"),
+        )
+        return self._runner.run(ears.hear(message)).hearing
 
     def close(self) -> None:
         self._runner.run(self.speaker.close())
@@ -168,7 +198,7 @@ def test_a_noisy_short_note_is_never_taken_for_a_language_that_nobody_speaks_the
 
 @pytest.mark.parametrize(
     ("language", "text"),
-    [("hu", "Jó napot kívánok"), ("es", "Quiero saber a qué hora abren mañana"), ("it", "Buongiorno, come stai?")],
+    [("hu", "Jó napot kívánok"), ("es", "Quiero saber a qué hora abren mañana")],
 )
 def test_what_is_said_in_a_language_that_nobody_speaks_there_is_not_believed(
     booth: Booth, language: str, text: str
@@ -176,7 +206,4 @@ def test_what_is_said_in_a_language_that_nobody_speaks_there_is_not_believed(
     samples, rate_hz = speech(text, language, speed=1.0)
     data = encode_voice_note(PcmAudio(samples=samples, sample_rate_hz=rate_hz), OpusChoices())
 
-    heard = booth.hear_among(data, "pt-BR", "en")
-
-    assert heard.language in {"pt", "en"}
-    assert (heard.language_probability < UNLIKELY, heard.confidence < LEAST_UNLIKELY_CONFIDENCE) == (True, True)
+    assert booth.understand(data, "pt-BR", "en") is Hearing.UNCLEAR
