@@ -160,3 +160,19 @@ async def test_the_drawer_closes_by_escape_and_gives_the_focus_back(page: Page) 
     await page.keyboard.press("Escape")
     await expect(page.locator("#drawer")).to_be_hidden()
     await expect(button).to_be_focused()
+
+
+async def test_the_newest_message_stays_in_view_when_something_takes_room_below_it(page: Page) -> None:
+    await page.set_viewport_size({"width": 360, "height": 740})
+    for text in ("um", "dois", "três", "quatro"):
+        await write(page, text)
+    await expect(page.locator("voice-note")).to_have_count(4)
+    newest = page.locator(".bubble.theirs").last
+    await expect(newest).to_be_in_viewport(ratio=1)
+    await newest.hover()
+    await newest.get_by_role("button", name="Ações da mensagem").click()
+    await page.get_by_role("button", name="Responder").click()
+    await expect(page.locator("#quote-strip")).to_be_visible()
+    await expect(newest).to_be_in_viewport(ratio=1)
+    await page.set_viewport_size({"width": 360, "height": 520})  # as when a keyboard opens
+    await expect(newest).to_be_in_viewport(ratio=1)

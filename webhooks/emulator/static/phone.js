@@ -59,7 +59,7 @@ const pull = oneAtATime(async () => {
   if (asked !== chat()) return;
   state.revision = news.revision;
   const log = $("log");
-  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 120;
+  const atEnd = endInSight();
   const own = news.messages.some((message) => message.direction === "from_person" && !state.messages.has(message.wamid));
   news.messages.forEach(show);
   $("empty").hidden = state.messages.size > 0;
@@ -67,6 +67,16 @@ const pull = oneAtATime(async () => {
   if (atEnd || own) log.scrollTop = log.scrollHeight;
   await Promise.all([markRead(), showCaptions(news.messages)]);
 });
+
+const endInSight = () => $("log").scrollHeight - $("log").scrollTop - $("log").clientHeight < 120;
+
+// Whoever reads the newest message goes on seeing it when a quote, a keyboard or a longer draft takes room below it.
+function keepEndInSight() {
+  const log = $("log");
+  let seen = true;
+  log.addEventListener("scroll", () => (seen = endInSight()));
+  new ResizeObserver(() => seen && (log.scrollTop = log.scrollHeight)).observe(log);
+}
 
 // A message's caption, asked for once; null where the business tells nothing of it.
 function caption(message) {
@@ -393,6 +403,7 @@ setUpComposer();
 setUpRecorder();
 setUpActions();
 setUpPeople();
+keepEndInSight();
 drawer.setUp(chat);
 await refreshPeople();
 const remembered = sessionStorage.getItem("person");
