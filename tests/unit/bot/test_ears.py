@@ -15,7 +15,8 @@ from tests.household import sound
 from tts.audio.decode import DecodeLimits
 from tts.contract import Transcriber, Transcript
 from tts.errors import EngineFailed, EngineOverloaded, EngineUnavailable, TtsError
-from tts.hearing import FakeTranscriber, OpenAiTranscriber
+from tts.hearing import FakeTranscriber
+from tts.hearing_server import OpenAiTranscriber
 from webhooks.contract import MediaUnavailable
 from webhooks.fake_channel import FakeChannel
 from webhooks.messages import InboundMessage, MediaRef, MessageKind, Person
