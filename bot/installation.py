@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from redis.asyncio import Redis
@@ -43,10 +43,35 @@ class Installation:
     profiles: Profiles
     designs: Designs
     conversations: Conversations
+    secret: bytes = field(repr=False)
+
+    async def make_whole(self) -> None:
+        """Write again what only a start writes, if the store lost everything (flushed, failed over to an empty one).
+
+        Functions and groups, personas and voices as they were last known here, and the shipped personas where none was.
+        Raises StoreReplaced where another process has begun anew already.
+        """
+        kept = await self.redis.get(_HASH_KEY_NAME)
+        if kept == self.secret:
+            return
+        if kept is None:
+            log.error("store lost everything: restoring what is known here")
+            await self.mailbox.prepare()
+            await self.voices.put_back()
+            await self.personas.put_back()
+            await self.personas.seed_if_empty()
+            await self.redis.set(_HASH_KEY_NAME, self.secret, nx=True)  # last: until then somebody restores again
+            kept = await self.redis.get(_HASH_KEY_NAME)
+        if kept != self.secret:
+            raise StoreReplaced("the store belongs to an installation begun anew: this process has to start again")
 
     async def close(self) -> None:
         """Close the connections."""
         await self.redis.aclose()
+
+
+class StoreReplaced(Exception):
+    """The store holds another secret than this process started with: marks made here would find nothing there."""
 
 
 async def open_installation(settings: Settings, *, role: Role, wait_s: float = 60.0) -> Installation:
@@ -61,7 +86,7 @@ async def open_installation(settings: Settings, *, role: Role, wait_s: float = 6
     profiles = Profiles(redis, cipher=cipher)
     try:
         async with asyncio.timeout(wait_s):
-            mailbox = await _opened(redis, settings, role)
+            mailbox, secret = await _opened(redis, settings, role)
     except TimeoutError as error:
         await redis.aclose()
         cure = "is REDIS_URL right?" if settings.redis_url else "start it with `recado store` or `recado up`."
@@ -80,6 +105,7 @@ async def open_installation(settings: Settings, *, role: Role, wait_s: float = 6
         profiles=profiles,
         designs=designs,
         conversations=Conversations(redis, history_s=settings.history_days * 86_400),
+        secret=secret,
     )
 
 
@@ -112,7 +138,7 @@ async def opened_installation(settings: Settings, *, wait_s: float = 3.0) -> Asy
         await installation.close()
 
 
-async def _opened(redis: Redis, settings: Settings, role: Role) -> Mailbox:
+async def _opened(redis: Redis, settings: Settings, role: Role) -> tuple[Mailbox, bytes]:
     while True:
         try:
             for warning in await check_store(redis, allow_volatile=settings.recado_allow_volatile):
@@ -133,7 +159,7 @@ async def _opened(redis: Redis, settings: Settings, role: Role) -> Mailbox:
             log.info("waiting for the store", error=type(error).__name__)
             await asyncio.sleep(RETRY_S)
         else:
-            return mailbox
+            return mailbox, secret
 
 
 async def _secret(redis: Redis) -> bytes:

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from bot.bounded_yaml import BadYaml, load_yaml
 from bot.persona_form import NamedVoiceForm, PersonaForm, SourceForm, VoiceForm
 from tts.contract import Voice, VoiceSource
 
@@ -109,12 +110,15 @@ class Persona:
     version: int = 1
 
 
+ALIASES_MAX = 100
+
+
 def parse_persona(document: bytes | str) -> Persona:
     """A persona from its YAML file; raises BadPersona with the field's path and the cure."""
     try:
-        loaded = yaml.safe_load(document)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadPersona((("document", f"not readable as YAML: {error}"),)) from error
+        loaded = load_yaml(document, aliases_max=ALIASES_MAX)
+    except BadYaml as error:
+        raise BadPersona((("document", str(error)),)) from error
     if not isinstance(loaded, dict):
         raise BadPersona((("document", "a persona file is a mapping with id, name, language and so on"),))
     try:

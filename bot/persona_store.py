@@ -72,6 +72,10 @@ class Personas:
         """Forget it and its past; whether it existed."""
         return await self._stored.delete(persona_id)
 
+    async def put_back(self) -> int:
+        """Store again what is known here, in a store that lost everything; how many personas that were."""
+        return await self._stored.put_back()
+
     async def seed_if_empty(self) -> bool:
         """Store the shipped personas where there is none; whether that was so."""
         if await self.list():

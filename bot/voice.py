@@ -15,12 +15,11 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from bot.bounded_yaml import BadYaml, load_yaml
 from bot.persona import problems_of, voice_document, voice_of
 from bot.persona_form import StoredVoiceForm
 from tts.contract import Voice
 from tts.voices.samples import StoredSample
-
-DOCUMENT_MAX_BYTES = 256 * 1024
 
 
 class VoiceError(Exception):
@@ -43,7 +42,7 @@ class BadBundle(VoiceError):
 
 def parse_voice(document: bytes | str) -> Voice:
     """A voice from its YAML file; raises BadVoiceFile with the field's path and the cure."""
-    loaded = load_yaml(document)
+    loaded = _loaded(document)
     if not isinstance(loaded, dict):
         raise BadVoiceFile((("document", "a voice file is a mapping with id, language, prompt and so on"),))
     try:
@@ -53,25 +52,11 @@ def parse_voice(document: bytes | str) -> Voice:
     return voice_of(form, voice_id=form.id, language=form.language)
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """Reads no aliases: with them a small file stands for one without end."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("write out what stands for an alias (*name)")
-        return super().compose_node(parent, index)
-
-
-def load_yaml(document: bytes | str) -> Any:
-    """What a YAML file holds, whoever wrote it; raises BadVoiceFile."""
-    if len(document) > DOCUMENT_MAX_BYTES:  # PyYAML reads about 100 KB a second
-        raise BadVoiceFile((("document", f"larger than {DOCUMENT_MAX_BYTES // 1024} KB"),))
+def _loaded(document: bytes | str) -> Any:
     try:
-        return yaml.load(document, _PlainLoader)  # noqa: S506 - a SafeLoader that takes less
-    except RecursionError as error:
-        raise BadVoiceFile((("document", "not readable as YAML: too deeply nested"),)) from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: bytes that are no text, a 45th of March
-        raise BadVoiceFile((("document", f"not readable as YAML: {error}"),)) from error
+        return load_yaml(document)
+    except BadYaml as error:
+        raise BadVoiceFile((("document", str(error)),)) from error
 
 
 def dump_voice(voice: Voice) -> str:
@@ -102,7 +87,7 @@ def dump_sample(sample: StoredSample) -> bytes:
 
 def parse_samples(document: bytes | str) -> tuple[StoredSample, ...]:
     """The records in a bundle's YAML file; raises BadVoiceFile."""
-    loaded = load_yaml(document) or []
+    loaded = _loaded(document) or []
     if isinstance(loaded, list) and len(loaded) > SAMPLES_MAX:
         raise BadVoiceFile((("samples", f"{len(loaded)} of them; a bundle has at most {SAMPLES_MAX}"),))
     try:

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from bot.bounded_yaml import DOCUMENT_MAX_BYTES
 from bot.voice import (
-    DOCUMENT_MAX_BYTES,
     SAMPLES_MAX,
     BadBundle,
     dump_samples,

@@ -151,6 +151,10 @@ class Voices:
             await self._profiles.purge(voice_id)
         return stored
 
+    async def put_back(self) -> int:
+        """Store again what is known here, in a store that lost everything; how many voices that were."""
+        return await self._stored.put_back()
+
     async def past(self, voice_id: str) -> tuple[Voice, ...]:
         """Its last versions, newest first; `put` one of them to go back to it."""
         return await self._stored.past(voice_id)
