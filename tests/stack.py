@@ -170,6 +170,12 @@ class Stack:
                 )
             await self.chat(person, since=chat["revision"], wait_s=1)
 
+    async def caption(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """What the emulator is told of a message of the business beyond what was sent."""
+        answer = await self.http.get(self._url(f"messages/{message['wamid']}/caption"))
+        answer.raise_for_status()
+        return dict(answer.json()["caption"])
+
     async def media(self, media_id: str) -> bytes:
         return (await self.http.get(self._url(f"media/{media_id}"))).content
 

@@ -46,14 +46,23 @@ async def test_a_burst_is_answered_once_quoting_the_last(house: Stack, friend: s
     assert answers[0]["wamid"] == between[0]["wamid"]
 
 
-async def test_a_voice_note_is_heard_and_answered(house: Stack, friend: str) -> None:
+async def test_a_voice_note_is_heard_once_and_answered(house: Stack, friend: str) -> None:
     asked = await house.write(friend, "Quem é você?")
     (note,) = await house.answers_after(friend, asked, 1)
     sound = await house.media(note["media"]["id"])
+    heard_before = house.log("worker").count('"heard"')
     spoken = await house.record(friend, sound)
     (answer,) = await house.answers_after(friend, spoken, 1)
     assert answer["type"] == "audio"
-    assert '"heard"' in house.log("worker")
+    assert house.log("worker").count('"heard"') == heard_before + 1
+
+
+async def test_the_phone_page_is_told_who_speaks_in_which_words_and_what_was_heard(house: Stack, friend: str) -> None:
+    asked = await house.write(friend, "Quem é você?")
+    (note,) = await house.answers_after(friend, asked, 1)
+    caption = await house.caption(note)
+    assert (caption["speaker"], caption["language"], caption["heard"]) == ("Nina", "pt-BR", "Quem é você?")
+    assert caption["text"]
 
 
 async def test_silence_in_a_voice_note_gets_a_kind_answer(house: Stack, friend: str, silence: bytes) -> None:
