@@ -31,6 +31,7 @@ from bot.exposition import exposition
 from bot.heartbeat import Heartbeats
 from bot.installation import Installation, open_unless_stopped
 from bot.metrics import Metrics
+from bot.pace import SharedPace
 from bot.policy import Limits
 from bot.provenance import build_notary
 from bot.replies import build_replies
@@ -50,7 +51,7 @@ from tts.hearing import build_transcriber
 from tts.settings import TtsSettings
 from tts.slots import EngineStatus
 from webhooks.whatsapp.client import WhatsAppClient
-from webhooks.whatsapp.graph import Graph, GraphConfig
+from webhooks.whatsapp.graph import GraphConfig
 from webhooks.whatsapp.pacing import Pacer, Rate
 
 log = structlog.get_logger()
@@ -74,7 +75,7 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
     blobs = FolderBlobStore(settings.recado_data_dir / "notes")
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     async with httpx.AsyncClient() as http:
-        channel = WhatsAppClient(Graph(http=http, config=_graph(settings)), pacer=_pacer(settings))
+        channel = WhatsAppClient.over(http, _graph(settings))
         transcriber = build_transcriber(tts_settings, http)
         casting = Casting(
             installation.samples,
@@ -108,6 +109,7 @@ async def run_worker(settings: Settings, tts_settings: TtsSettings) -> None:
             Dependencies(
                 mailbox=installation.mailbox,
                 channel=channel,
+                pace=SharedPace(installation.mailbox, _pacer(settings)),
                 speaker=speaker,
                 blobs=blobs,
                 composer=composer,

@@ -27,6 +27,7 @@ from bot.mailbox import Claim, Lane, Mailbox, MailboxSettings, TurnSummary
 from bot.mailbox.functions import Argument, DirectSender
 from bot.mailbox.keys import key
 from bot.metrics import Metrics
+from bot.pace import SharedPace
 from bot.persona import Persona, ReplyMode, shipped_personas
 from bot.persona_store import Personas
 from bot.policy import Limits
@@ -62,6 +63,7 @@ from webhooks.messages import (
     StatusKind,
     StatusUpdate,
 )
+from webhooks.whatsapp.pacing import Pacer
 
 NUMBER = "100"
 ANA = Person(phone="5511900000001", profile_name="Ana")
@@ -89,7 +91,14 @@ class Clock:
 
     def somebody_wakes_within(self, seconds: float) -> bool:
         """Whether anybody sleeps who would wake when it advances so far."""
-        return any(not woken.is_set() and wake_ms <= self.now_ms + seconds * 1000 for wake_ms, woken in self._asleep)
+        return self.somebody_wakes_between(0, seconds)
+
+    def somebody_wakes_between(self, first_s: float, last_s: float) -> bool:
+        """Whether anybody sleeps who would wake when it advances from `first_s` on to `last_s`."""
+        return any(
+            not woken.is_set() and first_s * 1000 <= wake_ms - self.now_ms <= last_s * 1000
+            for wake_ms, woken in self._asleep
+        )
 
     def advance(self, seconds: float) -> None:
         self.now_ms += round(seconds * 1000)
@@ -172,6 +181,7 @@ class Household:
         self.mailbox = Mailbox(redis, secret=b"test", settings=MailboxSettings(**numbers), sender=self.wire)
         self.metrics = Metrics()
         self.channel = FakeChannel()
+        self.pacer = Pacer()
         self.blobs = MemoryBlobStore(clock=lambda: self.clock.now_ms / 1000)
         self.transcriber = FakeTranscriber("olá, tudo bem?")
         self.replies = FakeReplies()
@@ -245,6 +255,7 @@ class Household:
             Dependencies(
                 mailbox=self.mailbox,
                 channel=self.channel,
+                pace=SharedPace(self.mailbox, self.pacer, clock=lambda: self.clock.now_ms / 1000),
                 speaker=self.speaker,
                 blobs=self.blobs,
                 composer=self.composer,

@@ -1,4 +1,4 @@
-"""What a channel and the application owe each other: Inbox, Channel, RecordingSink, and the errors of sending.
+"""What a channel and the application owe each other: Inbox, Channel, Pace, RecordingSink, and the errors of sending.
 
     ChannelError                    retryable says whether sending the same again may work
     ├── NotSent                     definite: the channel did not take it (connect error, throttled, transient refusal)
@@ -121,6 +121,17 @@ class Channel(Protocol):
 
     async def delete_media(self, endpoint_id: str, media_id: str) -> None:
         """Forget uploaded media at the channel."""
+        ...
+
+
+class Pace(Protocol):
+    """How fast may be sent. Whoever sends books first, waits, and only then says that it sends."""
+
+    async def reserve(self, endpoint_id: str, recipient: str) -> float:
+        """Book one send from a number to a person (any name that stays the same); how many seconds to wait before it.
+
+        Raises Throttled, and books nothing, where the wait would be long.
+        """
         ...
 
 

@@ -35,6 +35,7 @@ slot.
   erasures                 set     erasures that are not finished
   recordings               zset    folders of recorded webhooks by the time until which they may hold something
   log                      hash    removed: counts removals; rewritten: up to which the store's log is rid of them
+  pace:<endpoint>[:<person>]  string  when all sends that are booked will be made up for at the limit's rate, in ms
   alerts                   zset    what the channel said of the account, by time
   hold, stopped            string  why nothing may be sent now
   arrivals, status_at
@@ -735,6 +736,30 @@ serve('note_transcript', function(mark, transcript)
   return 1
 end)
 
+-- The pace ----------------------------------------------------------------------------------------------------------
+
+-- Books one send at the limits of the number and of the number to that person: each takes one in `every_ms`, and
+-- `burst` at once. Returns the milliseconds to wait before it; a longer wait than `longest_ms` is not booked.
+serve('reserve_send', function(endpoint, person, number_every_ms, number_burst, pair_every_ms, pair_burst, longest_ms)
+  local wait_ms = 0
+  local limits = {
+    {key('pace', endpoint), number_every_ms, number_burst},
+    {key('pace', endpoint, person), pair_every_ms, pair_burst},
+  }
+  for _, limit in ipairs(limits) do
+    local name, every_ms, burst = unpack(limit)
+    -- no more than can be booked: a clock that was set back makes nobody wait for it
+    local until_ms = math.min(call('GET', name) or now, now + burst * every_ms + longest_ms)
+    limit[4] = math.max(until_ms, now) + every_ms
+    wait_ms = math.max(wait_ms, math.ceil(limit[4] - burst * every_ms - now))
+  end
+  if wait_ms > tonumber(longest_ms) then return wait_ms end
+  for _, limit in ipairs(limits) do
+    call('SET', limit[1], string.format('%.3f', limit[4]), 'PX', math.ceil(limit[4] - now))
+  end
+  return wait_ms
+end)
+
 -- The desk -----------------------------------------------------------------------------------------------------------
 
 local function summary(turn)
@@ -941,7 +966,7 @@ serve('erase', function(person, asked_in, erasure)
   end
   if met_anew then
     call('HSET', name, 'first_seen_ms', now)
-    call('HDEL', name, 'former')
+    call('HDEL', name, 'former', 'marketing', 'marketing_ms')
     schedule(asked_in)
     return {mailboxes, turns, known}
   end

@@ -281,6 +281,24 @@ class Mailbox(Desk):
         reason: Any = await self._functions.guarded(lambda: self._redis.get(key("stopped")))
         return reason.decode() if reason is not None else None
 
+    async def reserve_send(
+        self,
+        endpoint_id: str,
+        recipient: str,
+        *,
+        number: tuple[float, float],
+        pair: tuple[float, float],
+        longest_wait_ms: float,
+    ) -> float:
+        """Book one send of a number to a person among all workers; the seconds to wait before it.
+
+        `number` and `pair` are limits: milliseconds a send, and how many at once. A wait beyond `longest_wait_ms` is
+        told and not booked.
+        """
+        return float(
+            await self._functions.call("reserve_send", endpoint_id, recipient, *number, *pair, longest_wait_ms) / 1000
+        )
+
     # -- news of the account --------------------------------------------------------------------------------------
 
     async def alert(self, alert: AccountAlert, at_ms: int) -> None:

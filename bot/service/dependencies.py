@@ -17,7 +17,7 @@ from bot.turn import TurnLimits
 from bot.voice_store import Voices
 from tts.contract import BlobStore
 from tts.speaker import Speaker
-from webhooks.contract import Channel
+from webhooks.contract import Channel, Pace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class Dependencies:
 
     mailbox: Mailbox
     channel: Channel
+    pace: Pace
     speaker: Speaker
     blobs: BlobStore
     composer: Composer

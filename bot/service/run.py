@@ -13,7 +13,7 @@ from bot.record import TurnRecord, dump_record, load_record
 from bot.service.dependencies import Dependencies
 from bot.service.ending import protect, remember
 from bot.service.pauses import HandBack, TryAgain, patiently
-from bot.service.sending import not_now, send, upload, window_is_open
+from bot.service.sending import keep_pace, not_now, send, upload, window_is_open
 from bot.service.speaking import speak
 from bot.turn import (
     Cancelled,
@@ -143,6 +143,7 @@ class Run:
                     await self._d.mailbox.set_opt_out(self._claim.person.id, opted_out=True)
 
     async def _send(self, index: int) -> None:
+        await keep_pace(self._d, self._claim)  # first: what may be sent is looked at directly before the send
         if not await window_is_open(self._d, self._claim):
             ended = Finish(Outcome.UNDELIVERABLE, "window closed") if anything_sent(self._turn) else None
             await self._happened(ended or Silenced("window closed"))

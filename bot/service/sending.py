@@ -50,6 +50,19 @@ async def upload(d: Dependencies, claim: Claim, turn: Turn, index: int) -> PartE
         raise await not_now(d, error, part.attempt) from error
 
 
+async def keep_pace(d: Dependencies, claim: Claim) -> None:
+    """Book one send to the person and wait until it may go out; raises HandBack where that takes long.
+
+    Belongs before the send is announced: who dies in this wait has sent nothing for sure.
+    """
+    try:
+        wait_s = await d.pace.reserve(claim.endpoint_id, claim.person.id)
+    except Throttled as error:
+        raise HandBack(error.retry_after_s or throttled_s(1), "our own pace") from error
+    if wait_s > 0:
+        await d.sleep(wait_s)
+
+
 async def window_is_open(d: Dependencies, claim: Claim) -> bool:
     """Whether the person may be written to; looked at directly before each send. Raises HandBack while all is held."""
     held_s = await d.mailbox.sending_held()

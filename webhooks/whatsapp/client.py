@@ -1,7 +1,7 @@
 """The Cloud API as a `Channel`: uploads, sends, reads, downloads. Knows nothing of turns.
 
 Every refusal comes out as an error of the contract (`errors.py` decides which), and no send is repeated here unless no
-connection was made. An accepted send is not a delivery:
+connection was made. Whoever sends keeps the pace (`Pace`) before. An accepted send is not a delivery:
 the receipt follows as a webhook, found again by the callback data.
 
 Source: Meta, "Messages", "Media" and "Mark messages as read" references of the Cloud API.
@@ -9,8 +9,7 @@ Source: Meta, "Messages", "Media" and "Mark messages as read" references of the 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote as quote_path
 
@@ -21,30 +20,18 @@ from webhooks.messages import MediaRef, Menu, Person
 from webhooks.whatsapp import payloads
 from webhooks.whatsapp.graph import Graph, GraphConfig, MediaTooLarge
 from webhooks.whatsapp.media_urls import digest_matches
-from webhooks.whatsapp.pacing import Pacer
 
 
 class WhatsAppClient:
-    """Speaks to people through one access token. Implements `webhooks.contract.Channel`.
+    """Speaks to people through one access token. Implements `webhooks.contract.Channel`."""
 
-    `clock` counts seconds from anywhere. Waits of up to `pacer.longest_wait_s` happen inside a send.
-    """
-
-    def __init__(
-        self,
-        graph: Graph,
-        *,
-        pacer: Pacer,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._pacer = pacer
-        self._clock = clock
 
     @classmethod
     def over(cls, http: httpx.AsyncClient, config: GraphConfig) -> WhatsAppClient:
-        """The client with the platform's own limits, over an HTTP client that the caller opens and closes."""
-        return cls(Graph(http=http, config=config), pacer=Pacer())
+        """The client over an HTTP client that the caller opens and closes."""
+        return cls(Graph(http=http, config=config))
 
     async def upload_voice(self, endpoint_id: str, data: bytes) -> str:
         """See `Channel.upload_voice`. Uploaded ids live 30 days."""
@@ -61,19 +48,17 @@ class WhatsAppClient:
         self, endpoint_id: str, to: Person, media_id: str, *, quote: str | None, callback_data: str
     ) -> str:
         """See `Channel.send_voice`."""
-        return await self._send(endpoint_id, to, payloads.voice(to, media_id, quote=quote, callback_data=callback_data))
+        return await self._send(endpoint_id, payloads.voice(to, media_id, quote=quote, callback_data=callback_data))
 
     async def send_text(self, endpoint_id: str, to: Person, body: str, *, quote: str | None, callback_data: str) -> str:
         """See `Channel.send_text`."""
-        return await self._send(endpoint_id, to, payloads.text(to, body, quote=quote, callback_data=callback_data))
+        return await self._send(endpoint_id, payloads.text(to, body, quote=quote, callback_data=callback_data))
 
     async def send_menu(
         self, endpoint_id: str, to: Person, body: str, menu: Menu, *, quote: str | None, callback_data: str
     ) -> str:
         """See `Channel.send_menu`. Labels are shortened to the platform's limits."""
-        return await self._send(
-            endpoint_id, to, payloads.menu(to, body, menu, quote=quote, callback_data=callback_data)
-        )
+        return await self._send(endpoint_id, payloads.menu(to, body, menu, quote=quote, callback_data=callback_data))
 
     async def mark_read(self, endpoint_id: str, message_id: str, *, typing: bool) -> None:
         """See `Channel.mark_read`."""
@@ -95,10 +80,7 @@ class WhatsAppClient:
         except MediaRefused:
             return
 
-    async def _send(self, endpoint_id: str, to: Person, payload: Mapping[str, Any]) -> str:
-        wait_s = self._pacer.reserve(endpoint_id, payloads.recipient_of(to), self._clock())
-        if wait_s > 0:
-            await self._graph.sleep(wait_s)
+    async def _send(self, endpoint_id: str, payload: Mapping[str, Any]) -> str:
         answer = await self._graph.send(f"{_segment(endpoint_id)}/messages", payload)
         try:
             return str(answer["messages"][0]["id"])

@@ -21,7 +21,6 @@ from webhooks.contract import (
 from webhooks.messages import MediaRef, Person
 from webhooks.whatsapp.client import WhatsAppClient
 from webhooks.whatsapp.graph import Graph, GraphConfig
-from webhooks.whatsapp.pacing import Pacer, Rate
 
 ANA = Person(phone="5511987654321")
 NOTE = b"OggS" + bytes(64)
@@ -48,7 +47,7 @@ class Script:
 
 
 class Bench:
-    def __init__(self, *steps: Step, pacer: Pacer | None = None) -> None:
+    def __init__(self, *steps: Step) -> None:
         self.script = Script(*steps)
         self.waits_s: list[float] = []
         graph = Graph(
@@ -57,7 +56,7 @@ class Bench:
             sleep=self.sleep,
             jitter=lambda: 0.5,
         )
-        self.client = WhatsAppClient(graph, pacer=pacer or Pacer(), clock=lambda: 100.0)
+        self.client = WhatsAppClient(graph)
 
     async def sleep(self, wait_s: float) -> None:
         self.waits_s.append(wait_s)
@@ -145,21 +144,6 @@ async def test_a_refused_send_is_not_repeated(answer: httpx.Response, error: typ
     with pytest.raises(error):
         await bench.send()
     assert len(bench.script.requests) == 1
-
-
-async def test_a_short_wait_for_our_own_pace_happens_before_the_send() -> None:
-    bench = Bench(SENT, SENT, pacer=Pacer(pair_rate=Rate(per_s=0.5, burst=1)))
-    await bench.send()
-    await bench.send()
-    assert bench.waits_s == [2.0]
-
-
-async def test_a_long_wait_for_our_own_pace_is_left_to_the_caller() -> None:
-    bench = Bench(SENT, pacer=Pacer(pair_rate=Rate(per_s=0.01, burst=1)))
-    await bench.send()
-    with pytest.raises(Throttled) as throttled:
-        await bench.send()
-    assert throttled.value.retry_after_s == pytest.approx(100)
 
 
 async def test_an_id_cannot_lead_out_of_its_path() -> None:
