@@ -5,6 +5,7 @@ Without `--text` nothing that people wrote or were told is shown.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -79,9 +80,15 @@ def replay(turn_id: str | None, *, everything: bool) -> None:
         with_store(lambda installation: installation.mailbox.replay(turn_id))
         click.echo(f"{turn_id} runs again")
         return
-    replayed, refused = with_store(lambda installation: installation.mailbox.replay_all())
+    replayed, refused = with_store(lambda installation: installation.mailbox.replay_all(on_progress=_tell_progress))
     late = f"; {refused} came too late to be answered" if refused else ""
     click.echo(f"{replayed} run again{late}")
+
+
+def _tell_progress(replayed: int, refused: int) -> None:
+    """A line that stays where it is, for whoever watches."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{replayed} replayed, {refused} too late", nl=False, err=True)
 
 
 @dead.command()

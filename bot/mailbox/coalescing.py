@@ -7,6 +7,7 @@ MULTI stands around them. Knows no message.
 from __future__ import annotations
 
 import asyncio
+import copy
 import math
 from typing import Any
 
@@ -63,7 +64,7 @@ class CoalescingSender:
         try:
             results = await self._round_trip([command for command, _ in calls])
         except (RedisError, OSError, TimeoutError) as error:
-            results = [error] * len(calls)
+            results = [_own(error) for _ in calls]
         except asyncio.CancelledError:
             for _, reply in calls:
                 reply.cancel()
@@ -89,6 +90,13 @@ class CoalescingSender:
                 return [await _reply(connection) for _ in commands]
         finally:
             await pool.release(connection)
+
+
+def _own(error: Exception) -> Exception:
+    """The error for one of many callers: raising it adds to its traceback, which must not grow into the others'."""
+    own = copy.copy(error).with_traceback(None)
+    own.__cause__ = error
+    return own
 
 
 async def _reply(connection: AbstractConnection) -> Any:

@@ -5,6 +5,8 @@ Knows no console and no policy.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from redis.asyncio import Redis
 
 from bot.mailbox.decoding import Fields, read_person, read_summary
@@ -14,6 +16,8 @@ from bot.mailbox.functions import Functions
 from bot.mailbox.keys import Sealer
 from bot.mailbox.model import Depth, PersonRecord, TurnSummary
 from webhooks.messages import Person
+
+PAGE = 100  # so many turns a call: the store serves nobody else meanwhile
 
 
 class Desk(Erasing):
@@ -27,7 +31,7 @@ class Desk(Erasing):
 
     async def turns(self, limit: int) -> tuple[TurnSummary, ...]:
         """The newest turns, newest first."""
-        return tuple(read_summary(reply) for reply in await self._functions.call("turns", limit))
+        return await self._pages("turns", limit)
 
     async def turn(self, turn_id: str) -> TurnSummary | None:
         """One turn with the messages that are still kept, or None when it is forgotten."""
@@ -36,7 +40,17 @@ class Desk(Erasing):
 
     async def dead_letters(self, limit: int = 100) -> tuple[TurnSummary, ...]:
         """The turns that were given up, newest first; their `reason` says why."""
-        return tuple(read_summary(reply) for reply in await self._functions.call("dead_letters", limit))
+        return await self._pages("dead_letters", limit)
+
+    async def _pages(self, function: str, limit: int) -> tuple[TurnSummary, ...]:
+        found: list[TurnSummary] = []
+        while len(found) < limit:
+            wanted = min(PAGE, limit - len(found))
+            seen, replies = await self._functions.call(function, len(found), wanted)
+            found += map(read_summary, replies)
+            if int(seen) < wanted:
+                break
+        return tuple(found)
 
     async def replay(self, turn_id: str) -> None:
         """Run a dead letter again, with fresh attempts. Raises UnknownTurn or WindowClosed."""
@@ -46,18 +60,29 @@ class Desk(Erasing):
             case b"CLOSED":
                 raise WindowClosed("the person wrote too long ago: an answer could not be delivered")
 
-    async def replay_all(self) -> tuple[int, int]:
-        """Replay every dead letter, the oldest first: how many run again, and how many came too late."""
-        replayed = refused = 0
-        for letter in reversed(await self.dead_letters(limit=1_000_000)):
-            try:
-                await self.replay(letter.turn_id)
-            except UnknownTurn:
-                continue
-            except WindowClosed:
-                refused += 1
-            else:
-                replayed += 1
+    async def replay_all(
+        self, *, on_progress: Callable[[int, int], None] = lambda _replayed, _refused: None
+    ) -> tuple[int, int]:
+        """Replay every dead letter there is now, the oldest first: how many run again, and how many came too late.
+
+        Goes page by page, so that others are served meanwhile, and may be broken off and begun again; `on_progress`
+        gets both numbers after each page. What dies again meanwhile is left.
+        """
+        replayed = refused = gone = 0
+        until_ms, turns = await self._functions.call("oldest_dead", "", 0, PAGE)
+        while turns:
+            for turn_id in turns:
+                try:
+                    await self.replay(turn_id.decode())
+                except UnknownTurn:
+                    gone += 1
+                except WindowClosed:
+                    refused += 1
+                else:
+                    replayed += 1
+            on_progress(replayed, refused)
+            # Those that were not replayed stay where they are: the next page begins behind them.
+            _, turns = await self._functions.call("oldest_dead", until_ms, refused + gone, PAGE)
         return replayed, refused
 
     async def discard(self, turn_id: str) -> None:

@@ -767,22 +767,31 @@ local function summary(turn)
   return #flat > 0 and {turn, flat, call('HGETALL', receipts_key(turn))} or nil
 end
 
-local function summaries(index, limit)
-  local found = {}
-  for _, turn in ipairs(call('ZREVRANGE', index, 0, limit - 1)) do
+-- One page of an index, newest first: {entries looked at, {{turn id, turn, receipts}…}}. Entries of turns that are
+-- forgotten go, so the next page begins behind those that were found.
+local function page(index, first, count)
+  local found, turns = {}, call('ZREVRANGE', index, first, first + count - 1)
+  for _, turn in ipairs(turns) do
     local one = summary(turn)
     if one then found[#found + 1] = one else call('ZREM', index, turn) end
   end
-  return found
+  return {#turns, found}
 end
 
--- {turn id, turn, receipts} each: the newest turns; the newest dead letters; one turn with its messages.
-serve('turns', function(limit) return summaries(key('turns'), limit) end)
+serve('turns', function(first, count) return page(key('turns'), first, count) end)
 
-serve('dead_letters', function(limit)
+serve('dead_letters', function(first, count)
   call('ZREMRANGEBYSCORE', key('dead'), '-inf', now - cfg.dead_ms)
-  return summaries(key('dead'), limit)
+  return page(key('dead'), first, count)
 end)
+
+-- Dead letters that died up to `until_ms`, oldest first, after the first `skip` of them: {time, {turn id…}}.
+serve('oldest_dead', function(until_ms, skip, count)
+  if until_ms == '' then until_ms = now end
+  return {now, call('ZRANGEBYSCORE', key('dead'), '-inf', until_ms, 'LIMIT', skip, count)}
+end)
+
+-- One turn with its messages: {turn id, turn, receipts, messages}.
 
 serve('turn', function(turn)
   local found = summary(turn)

@@ -6,7 +6,9 @@ the other. A store that lost its functions or groups (replaced, flushed) gets th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from importlib.resources import files
@@ -26,6 +28,7 @@ T = TypeVar("T")
 
 GROUP = "workers"
 EARS = "ears"
+OLD_LIBRARY_S = 86_400.0
 _CANNOT_NOW = ("OOM", "MISCONF", "READONLY", "LOADING", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "MASTERDOWN", "BUSY ")
 
 
@@ -67,6 +70,7 @@ class Functions:
 
     async def _load(self) -> None:
         await self._execute("FUNCTION", "LOAD", "REPLACE", self._source)
+        await self._drop_old_libraries()
         groups = [(key("lane", lane), GROUP) for lane in Lane] + [(key("hear"), EARS)]
         for stream, group in groups:
             try:
@@ -75,6 +79,21 @@ class Functions:
             except exceptions.ResponseError as error:
                 if not str(error).startswith("BUSYGROUP"):
                     raise
+
+    async def _drop_old_libraries(self) -> None:
+        """Delete the libraries of versions that nobody started for a day; one that still runs loads its own again."""
+        used, now_s = key("libraries"), time.time()
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.zadd(used, {self._prefix.rstrip("_"): now_s})
+            pipe.zremrangebyscore(used, "-inf", now_s - OLD_LIBRARY_S)
+            pipe.expire(used, round(30 * OLD_LIBRARY_S))
+            pipe.zrange(used, 0, -1)
+            *_, recent = await pipe.execute()
+        for library in await self._execute("FUNCTION", "LIST", "LIBRARYNAME", "recado_*"):
+            name = _library_name(library)
+            if name and name not in recent:
+                with contextlib.suppress(exceptions.ResponseError):  # another process was faster
+                    await self._execute("FUNCTION", "DELETE", name)
 
     async def call(self, name: str, *arguments: Argument) -> Any:
         """Call one function of `functions.lua`; raises StoreUnavailable or StoreBroken."""
@@ -107,6 +126,13 @@ class Functions:
             raise translated(error) from error
         except (OSError, TimeoutError) as error:
             raise StoreUnavailable(f"the store does not answer: {error}") from error
+
+
+def _library_name(library: Any) -> bytes:
+    """The name in one entry of FUNCTION LIST, which RESP2 gives as a flat list and RESP3 as a mapping."""
+    facts = library if isinstance(library, dict) else dict(zip(library[::2], library[1::2], strict=False))
+    found = facts.get(b"library_name", b"")
+    return found if isinstance(found, bytes) else b""
 
 
 def _is_bare(error: BaseException | None) -> bool:

@@ -134,3 +134,17 @@ async def test_neighbours_share_a_round_trip(redis: Redis) -> None:
     await asyncio.gather(*(box.put(str(number)) for number in range(64)))
     reads = (await redis.info("stats"))["total_reads_processed"] - before[1]
     assert reads < 16
+
+
+async def test_each_of_many_callers_gets_an_error_of_its_own(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    sender = CoalescingSender(redis)
+
+    async def broken(_commands: list[bytes]) -> list[object]:
+        raise StoreConnectionError("away")
+
+    monkeypatch.setattr(sender, "_round_trip", broken)
+
+    errors = await asyncio.gather(*(sender.fcall("f") for _ in range(3)), return_exceptions=True)
+
+    assert len({id(error) for error in errors}) == 3
+    assert [(type(error), str(error)) for error in errors] == [(StoreConnectionError, "away")] * 3

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
-from bot.mailbox import Effect, TurnStatus, UnknownTurn, WindowClosed
+from bot.mailbox import Effect, TurnStatus, UnknownTurn, WindowClosed, desk
+from bot.mailbox.keys import key
 from tests.conftest import Box, MakeBox
 from webhooks.messages import StatusKind
 
@@ -77,6 +79,37 @@ async def test_replaying_all_says_how_many_run_and_how_many_are_too_late(box: Bo
     await dead(box, "old", endpoint_id="100", at_ms=box.at_ms - DAY_MS)
     await dead(box, "new", endpoint_id="200")
     assert await box.mailbox.replay_all() == (1, 1)
+
+
+async def test_replaying_all_goes_by_pages_each_letter_once_and_serves_others_between(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "PAGE", 2)
+    for number in range(5):
+        await dead(box, f"new {number}", endpoint_id=str(number))
+        await dead(box, f"old {number}", endpoint_id=f"9{number}", at_ms=box.at_ms - DAY_MS)
+    told: list[tuple[int, int]] = []
+
+    found = await box.mailbox.replay_all(on_progress=lambda *numbers: told.append(numbers))
+
+    assert (found, told[-1], len(told)) == ((5, 5), (5, 5), 5)
+    assert len(await box.mailbox.dead_letters()) == 5
+
+
+async def test_a_dead_letter_whose_turn_is_forgotten_does_not_stop_the_others(box: Box, redis: Redis) -> None:
+    forgotten = await dead(box, "one", endpoint_id="1")
+    await dead(box, "two", endpoint_id="2")
+    await redis.delete(key("turn", forgotten))
+    assert await box.mailbox.replay_all() == (1, 0)
+
+
+async def test_long_lists_are_read_by_pages(box: Box, monkeypatch: pytest.MonkeyPatch, redis: Redis) -> None:
+    monkeypatch.setattr(desk, "PAGE", 2)
+    turns = [await dead(box, str(number), endpoint_id=str(number)) for number in range(5)]
+    await redis.delete(key("turn", turns[3]))  # forgotten, and still in the index
+    expected = [turns[4], *reversed(turns[:3])]
+    assert [turn.turn_id for turn in await box.mailbox.turns(10)] == expected
+    assert [turn.turn_id for turn in await box.mailbox.dead_letters(3)] == expected[:3]
 
 
 @pytest.mark.parametrize("name", ["replay", "discard"])
