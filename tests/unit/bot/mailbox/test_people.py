@@ -187,7 +187,7 @@ async def test_erasing_leaves_only_hashed_marks_of_a_person(box: Box) -> None:
     erased = await box.mailbox.erase(first.person_id)
     assert len(erased.conversation_ids) == 2
     assert sorted(erased.records.values()) == [b"answered", b"secret record"]
-    structure = ("due", "backlog", "lane:", "hear", "arrivals", "turns", "dead", "status_at")
+    structure = ("due", "backlog", "lane:", "hear", "arrivals", "turns", "dead", "status_at", "libraries")
     await box.mailbox.erased(erased.erasure_id, MEMORY)
     left = [name.decode().removeprefix("{recado:0}:") for name in await box.redis.keys("*")]
     assert {name.split(":")[0] for name in left if not name.startswith(structure)} == {"dedupe", "optout", "log"}
