@@ -171,7 +171,7 @@ def _facts(one: TurnSummary) -> list[tuple[str, str]]:
         ("created", _moment(one.created_at_ms)),
         ("closed", _moment(one.closed_at_ms) if one.closed_at_ms else ""),
         ("stands at", _standing(one)),
-        ("runs", f"{one.attempt}, {one.failures} failed, {one.crashes} crashed"),
+        ("runs", _runs(one)),
         ("next run", _moment(one.retry_at_ms) if one.retry_at_ms else ""),
         *(
             (
@@ -200,6 +200,11 @@ def resume_sending() -> None:
     """Send again, after a ban or an error that is over. What waits goes out within a minute."""
     held = with_store(lambda installation: installation.mailbox.release_sending())
     click.echo("Sending goes on." if held else "Sending was not held.")
+
+
+def _runs(one: TurnSummary) -> str:
+    words = f"{one.attempt}, {one.failures} failed, {one.deaths} crashed"
+    return f"{words}, {one.crashes} of them while it ran alone" if one.crashes else words
 
 
 def _receipt_words(status: str, code: int | None, at_ms: int) -> str:

@@ -13,6 +13,7 @@ from bot.mailbox.errors import (
 )
 from bot.mailbox.mailbox import Mailbox
 from bot.mailbox.model import (
+    DRAINING,
     Claim,
     Depth,
     Effect,
@@ -32,6 +33,7 @@ from bot.mailbox.model import (
 )
 
 __all__ = [
+    "DRAINING",
     "MEMORY",
     "Claim",
     "CoalescingSender",

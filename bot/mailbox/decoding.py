@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bot.mailbox.model import Claim, Lane, Lease, PersonRecord, Receipt, Token, TurnStatus, TurnSummary
+from bot.mailbox.model import DRAINING, Claim, Lane, Lease, PersonRecord, Receipt, Token, TurnStatus, TurnSummary
 from webhooks.messages import StatusKind
 
 
@@ -68,6 +68,7 @@ def read_claim(reply: Sequence[Any], token: Token) -> Claim:
         created_at_ms=turn.number("created_ms"),
         newest_inbound_ms=conversation.number("inbound_ms"),
         suspect=turn.flag("suspect"),
+        interrupted=turn.flag("interrupted") or turn.text("reason") == DRAINING,
         repair=turn.number("repair") > turn.number("repaired"),
         replayed=turn.flag("replayed"),
         failures=turn.number("failures"),
@@ -129,6 +130,7 @@ def read_summary(reply: Sequence[Any]) -> TurnSummary:
         suspect=turn.flag("suspect"),
         attempt=turn.number("run"),
         failures=turn.number("failures"),
+        deaths=turn.number("deaths"),
         crashes=turn.number("crashes"),
         message_count=turn.number("message_count"),
         created_at_ms=turn.number("created_ms"),

@@ -22,8 +22,8 @@ slot.
   conversation:<id>:turns    zset  turn ids by creation
   turn:<id>                hash    state (open done dead cancelled discarded) outcome reason kind lane conversation
                                    channel endpoint marks message_count created_ms closed_ms record
-                                   run runner running alone suspect crashes failures retry_ms settled answer
-                                   sending sent cancel awaits news repair repair_claimed repaired replayed
+                                   run runner running alone suspect deaths crashes failures retry_ms settled answer
+                                   interrupted sending sent cancel awaits news repair repair_claimed repaired replayed
   receipts:<turn>          hash    <part>:<attempt> = "<status> <at_ms> <fault> <curable> <message id>"
   due                      zset    conversations by the time they want a token
   backlog                  zset    conversations by the arrival of their oldest unanswered message
@@ -246,7 +246,7 @@ local function reopen(turn)
   local id = call('HGET', name, 'conversation')
   if call('EXISTS', conversation_key(id)) == 0 then return end
   call('HSET', name, 'state', 'open', 'failures', 0, 'crashes', 0, 'retry_ms', now)
-  call('HDEL', name, 'outcome', 'closed_ms', 'cancel')
+  call('HDEL', name, 'outcome', 'closed_ms', 'cancel', 'interrupted')
   expire(cfg.open_ms, name, receipts_key(turn))
   for mark in words(call('HGET', name, 'marks')) do expire(cfg.open_ms, message_key(mark)) end
   call('RPUSH', resume_key(id), turn)
@@ -550,7 +550,8 @@ serve('claim', function(id, token, lane, consumer, recovered)
   if turn then
     local running, runner, alone = fields(turn_key(turn), 'running', 'runner', 'alone')
     if running == '1' and (recovered == '1' or runner ~= consumer) then
-      call('HSET', turn_key(turn), 'suspect', 1, 'alone', 0)
+      call('HSET', turn_key(turn), 'suspect', 1, 'alone', 0, 'interrupted', 1)
+      call('HINCRBY', turn_key(turn), 'deaths', 1)
       if alone == '1' and call('HINCRBY', turn_key(turn), 'crashes', 1) >= cfg.crash_limit then
         close(turn, 'dead', 'CRASHED')
         return nil
@@ -639,7 +640,8 @@ end
 -- Hands the turn back to run again at `retry_ms`; it stays the head, so order holds.
 local function put_back(id, turn, run, reason, retry_ms)
   local name = turn_key(turn)
-  call('HSET', name, 'retry_ms', retry_ms, 'running', 0, 'alone', 0, 'reason', reason, 'settled', run, 'answer', 'OK')
+  call('HSET', name, 'retry_ms', retry_ms, 'running', 0, 'alone', 0, 'interrupted', 0, 'reason', reason)
+  call('HSET', name, 'settled', run, 'answer', 'OK')
   expire(cfg.open_ms, name)
   withdraw(id)
   schedule(id)
@@ -720,6 +722,31 @@ serve('renew', function(consumer, ...)
     end
   end
   return lost
+end)
+
+-- The consumers that hold tokens now.
+serve('holders', function()
+  local found, seen = {}, {}
+  for _, lane in ipairs(LANES) do
+    for _, holder in ipairs(call('XPENDING', lane_key(lane), GROUP)[4] or {}) do
+      if not seen[holder[1]] then found[#found + 1] = holder[1] end
+      seen[holder[1]] = true
+    end
+  end
+  return found
+end)
+
+-- The consumer is dead: what it holds may be taken over by the next that looks. Returns how many tokens it holds. The
+-- tokens stay its own until then, and one that lives after all keeps them with its next renewal.
+serve('release', function(consumer)
+  local released = 0
+  for _, lane in ipairs(LANES) do
+    for _, entry in ipairs(call('XPENDING', lane_key(lane), GROUP, '-', '+', 10000, consumer)) do
+      call('XCLAIM', lane_key(lane), GROUP, consumer, 0, entry[1], 'TIME', 0, 'JUSTID')
+      released = released + 1
+    end
+  end
+  return released
 end)
 
 -- Takes a message off the list of those to be heard. Returns {message id, payload}, or nil if it is gone by now.

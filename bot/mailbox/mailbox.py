@@ -211,6 +211,14 @@ class Mailbox(Desk):
         pairs = [item for lease in held for item in (lease.lane, lease.token_id)]
         return [held[place] for place in await self._functions.call("renew", held[0].consumer, *pairs)]
 
+    async def holders(self) -> tuple[str, ...]:
+        """The consumers that hold tokens."""
+        return tuple(name.decode() for name in await self._functions.call("holders"))
+
+    async def release(self, consumer: str) -> int:
+        """Let the next `recover` take over whatever `consumer` holds: it is dead. How many tokens that are."""
+        return int(await self._functions.call("release", consumer))
+
     async def save(self, lease: Lease, record: bytes, *, sending: bool = False) -> None:
         """Keep the record while the turn goes on. `sending` announces that a part is about to be sent.
 

@@ -12,6 +12,9 @@ from enum import StrEnum
 from webhooks.contract import WINDOW_S
 from webhooks.messages import Person, StatusKind
 
+DRAINING = "draining"
+"""Why a turn was handed back whose worker was told to stop."""
+
 _SECOND_MS = 1000
 _HOUR_MS = 3600 * _SECOND_MS
 _DAY_MS = 24 * _HOUR_MS
@@ -152,7 +155,8 @@ class Claim:
     """A turn to work on. `record` is None for a fresh one; `payloads` and `message_ids` are its frozen burst in order.
 
     A `repair` of a turn that was answered has its record but no payloads. A `suspect` was found unfinished after a
-    crash and must run alone. `replayed` is set until its first save: an operator took it from the dead letters.
+    crash and must run alone. `interrupted`: the run before was cut short because its worker died or was told to stop.
+    `replayed` is set until its first save: an operator took it from the dead letters.
     `failures` are the attempts used up so far.
     """
 
@@ -167,6 +171,7 @@ class Claim:
     created_at_ms: int
     newest_inbound_ms: int
     suspect: bool
+    interrupted: bool
     repair: bool
     replayed: bool
     failures: int
@@ -189,6 +194,7 @@ class MediaTask:
 class TurnSummary:
     """A turn as the operator sees it: its `outcome` when done, else the `reason` why it waits, died or was cancelled.
 
+    `deaths` are the runs that ended with their process, `crashes` those of them in which the turn ran alone.
     `payloads` are those still kept, and only filled for a single turn.
     """
 
@@ -204,6 +210,7 @@ class TurnSummary:
     suspect: bool
     attempt: int
     failures: int
+    deaths: int
     crashes: int
     message_count: int
     created_at_ms: int

@@ -231,7 +231,9 @@ def _opened(claim: Claim, *, now_ms: int) -> TurnRecord:
         )
         for receipt in claim.receipts
     )
-    turn = heed_receipts(resume(record.turn), receipts)
+    # Neither whoever wrote nor the voice is to blame for a process that ended: its time begins anew.
+    turn = replace(record.turn, created_at_ms=now_ms) if claim.interrupted else record.turn
+    turn = heed_receipts(resume(turn), receipts)
     return replace(record, turn=replay(turn, now_ms=now_ms) if claim.replayed else turn)
 
 

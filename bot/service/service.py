@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from bot.mailbox import Claim, LeaseLost, MailboxError, MediaTask
+from bot.mailbox import DRAINING, Claim, LeaseLost, MailboxError, MediaTask
 from bot.service.dependencies import Dependencies
 from bot.service.pauses import STORE_RETRY_S, TryAgain, patiently, store_is_away
 from bot.service.run import Run
@@ -47,7 +47,7 @@ class TurnService:
     async def hand_back(self, claim: Claim) -> None:
         """Give a claim back untouched, for another worker to begin."""
         with contextlib.suppress(LeaseLost, Unreadable):
-            await Run(self._d, claim).hand_back(0, "draining")
+            await Run(self._d, claim).hand_back(0, DRAINING)
 
     async def hear_ahead(self, task: MediaTask) -> None:
         """Transcribe a voice note while its burst still waits. Best effort: what fails here is heard in its turn."""
@@ -69,7 +69,7 @@ class TurnService:
             # draining: hand back without using up an attempt; a send under way is ambiguous to the next owner
             if run is not None:
                 with contextlib.suppress(MailboxError):
-                    await asyncio.shield(run.hand_back(0, "draining"))
+                    await asyncio.shield(run.hand_back(0, DRAINING))
             raise
         except TryAgain as refusal:
             await self._failed(claim, run, str(refusal))

@@ -426,6 +426,35 @@ async def test_no_voice_by_the_deadline_means_text_without_asking_an_engine(frie
     assert (friends.texts, friends.engine.batches) == (["bom dia"], [])
 
 
+async def test_a_turn_whose_worker_died_has_its_whole_time_again_and_ends_in_voice(friends: Household) -> None:
+    await friends.write("bom dia")
+    claim = await friends.claim()
+    friends.wire.kill_at("save", call=2)  # the answer is fixed, the note is not made
+    with pytest.raises(Killed):
+        await friends.service.handle(claim)
+    friends.clock.advance(300)
+    await friends.service.handle(await friends.recovered())
+    assert (friends.texts, (await friends.turn(claim)).deaths) == (["(voice)"], 1)
+
+
+async def test_a_turn_whose_worker_was_told_to_stop_has_its_whole_time_again(friends: Household) -> None:
+    await friends.write("bom dia")
+    claim = await friends.claim()
+    await friends.service.hand_back(claim)
+    friends.clock.advance(300)
+    await friends.service.handle(await friends.claim("worker-2"))
+    assert friends.texts == ["(voice)"]
+
+
+async def test_a_turn_that_nobody_interrupted_does_not_get_more_time(friends: Household) -> None:
+    friends.channel.fail("upload_voice", NotSent("no connection"))
+    await friends.write("bom dia")
+    await friends.answer()
+    await friends.later(300)
+    await friends.service.handle(await friends.claim("worker-2"))
+    assert friends.texts == ["bom dia"]
+
+
 async def test_a_note_in_time_that_cannot_be_uploaded_in_time_is_written(friends: Household) -> None:
     friends.channel.fail("upload_voice", NotSent("no connection"))
     await friends.write("bom dia")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.mailbox import Lane, Lease, LeaseLost, TurnStatus
+from bot.mailbox import DRAINING, Lane, Lease, LeaseLost, TurnStatus
 from tests.conftest import Box, MakeBox
 from webhooks.messages import StatusKind
 
@@ -258,3 +258,66 @@ async def test_a_turn_is_closed_for_receipts_of_another_number(box: Box) -> None
     claim = await box.claimed()
     assert not await box.receipt(claim, StatusKind.DELIVERED, endpoint_id="another")
     assert (await box.mailbox.turn(claim.lease.turn_id)).receipts == ()
+
+
+# -- the dead -------------------------------------------------------------------------------------------------------
+
+LONG_MS = 3600_000
+
+
+async def test_what_a_dead_worker_held_can_be_taken_over_at_once_and_in_order(box: Box) -> None:
+    for person in (1, 2, 3):
+        await box.put(str(person), endpoint_id=f"{person}")
+        await box.claimed(consumer="dead")
+    assert await box.mailbox.recover("worker-2", min_idle_ms=LONG_MS, count=10) == []
+    assert await box.mailbox.holders() == ("dead",)
+    assert await box.mailbox.release("dead") == 3
+    tokens = await box.mailbox.recover("worker-2", min_idle_ms=LONG_MS, count=10)
+    claims = [await box.mailbox.claim(token, recovered=True) for token in tokens]
+    assert [claim.payloads for claim in claims if claim] == [(b"1",), (b"2",), (b"3",)]
+    assert await box.mailbox.holders() == ("worker-2",)
+
+
+async def test_a_release_frees_nothing_of_others_and_may_be_repeated(box: Box) -> None:
+    await box.put("one", endpoint_id="100")
+    await box.claimed(consumer="living")
+    assert [await box.mailbox.release("dead"), await box.mailbox.release("dead")] == [0, 0]
+    assert await box.mailbox.recover("worker-2", min_idle_ms=LONG_MS, count=10) == []
+
+
+async def test_a_worker_that_was_only_thought_dead_keeps_what_it_renews_in_time(box: Box) -> None:
+    await box.put("one")
+    claim = await box.claimed(consumer="living")
+    await box.mailbox.release("living")
+    assert await box.mailbox.renew([claim.lease]) == []
+    assert await box.mailbox.recover("worker-2", min_idle_ms=LONG_MS, count=10) == []
+    await box.done(claim)
+
+
+async def test_every_death_over_a_turn_is_counted_and_only_the_last_run_was_interrupted(box: Box) -> None:
+    await box.put("one")
+    fresh = await box.claimed(consumer="first")
+    second = await box.recovered("second")
+    found = await box.mailbox.turn(fresh.lease.turn_id)
+    assert (fresh.interrupted, second.interrupted, found.deaths, found.crashes) == (False, True, 1, 0)
+    await box.mailbox.begin_alone(second.lease)
+    third = await box.recovered("third")
+    found = await box.mailbox.turn(fresh.lease.turn_id)
+    assert (third.interrupted, found.deaths, found.crashes) == (True, 2, 1)
+    await box.mailbox.defer(third.lease, b"record", 0, "unconfirmed send")
+    assert not (await box.claimed()).interrupted
+
+
+async def test_a_turn_handed_back_by_a_drain_was_interrupted_and_nothing_crashed(box: Box) -> None:
+    await box.put("one")
+    await box.mailbox.defer((await box.claimed()).lease, b"record", 0, DRAINING)
+    again = await box.claimed()
+    assert (again.interrupted, again.suspect) == (True, False)
+
+
+async def test_an_interrupted_claim_whose_answer_was_lost_is_still_interrupted(box: Box) -> None:
+    await box.put("one")
+    await box.claimed(consumer="first")
+    (token,) = await box.mailbox.recover("second", min_idle_ms=0, count=1)
+    await box.mailbox.claim(token, recovered=True)
+    assert (await box.mailbox.claim(token)).interrupted
