@@ -6,12 +6,10 @@ cast ahead, with the models it needs. Must not know how a clip is made or kept.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import structlog
-from redis.exceptions import RedisError
 
 from bot.designs import Designs
 from bot.persona import Persona
@@ -23,12 +21,12 @@ from tts.speaker import Speaker
 
 log = structlog.get_logger()
 
-LOOK_S = 30.0
+LOOK_S = 30.0  # so often, that a new persona has its voice soon
 AGAIN_S = 600.0
 
 
 class Designer:
-    """Designs what is missing and casts what is new, one voice after another, for as long as the worker lives.
+    """Designs what is missing and casts what is new, one voice after another, with each `look`.
 
     A voice that could not be designed rests for ten minutes.
     """
@@ -41,27 +39,14 @@ class Designer:
         personas: Personas,
         voices: Voices,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._speaker = speaker
         self._designs = designs
         self._personas = personas
         self._voices = voices
         self._clock = clock
-        self._sleep = sleep
         self._rests_until_s: dict[Voice, float] = {}
         self._ready: dict[str, Voice] = {}
-
-    async def run(self) -> None:
-        """Look every half minute, so that a new persona has its voice soon; until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except RedisError as error:
-                log.warning("voices were not looked through", error=type(error).__name__)
-            except Exception:
-                log.exception("looking through the voices failed")
-            await self._sleep(LOOK_S)
 
     async def look(self) -> None:
         """Design what is missing now, and cast what was not cast yet. Raises RedisError."""

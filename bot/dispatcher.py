@@ -7,7 +7,7 @@ alone, and when drained finishes what it can and hands the rest back. Knows no e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ import structlog
 from bot.mailbox import Claim, Lane, Lease, LeaseLost, Mailbox, MailboxError, StoreUnavailable, Token, TurnCancelled
 from bot.metrics import Metrics
 from bot.service import TurnService
+from bot.stopping import all_done
 
 log = structlog.get_logger()
 
@@ -26,6 +27,7 @@ PUMP_LIMIT = 200
 PUMP_IDLE_S = 0.25
 RENEW = "renew"  # the loop that goes on while the others are drained
 STORE_RETRY_S = 1.0
+LOOK_S = 1.0  # for what dead workers left behind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class DispatchLimits:
 
 
 class Dispatcher:
-    """Runs until `stop`; everything it needs is handed in."""
+    """Runs from `start` to `drain`. `release_dead` is called before each look for what dead workers left behind."""
 
     def __init__(
         self,
@@ -49,8 +51,10 @@ class Dispatcher:
         consumer: str,
         limits: DispatchLimits,
         metrics: Metrics,
+        release_dead: Callable[[], Awaitable[None]],
     ) -> None:
         self._mailbox = mailbox
+        self._release_dead = release_dead
         self._service = service
         self._consumer = consumer
         self._limits = limits
@@ -88,8 +92,11 @@ class Dispatcher:
         }
         self._loops = [asyncio.create_task(self._forever(name, body), name=name) for name, body in loops.items()]
 
-    async def drain(self) -> None:
-        """Take nothing more, finish for up to `drain_s`, hand the rest back. Leases are renewed meanwhile."""
+    async def drain(self, *, hurry: asyncio.Event | None = None) -> None:
+        """Take nothing more, finish for up to `drain_s` or until `hurry` is set, hand the rest back.
+
+        Leases are renewed meanwhile.
+        """
         self._draining = True
         stopped = [task for task in self._loops if task.get_name() != RENEW]
         for task in stopped:
@@ -98,7 +105,8 @@ class Dispatcher:
         await asyncio.gather(*self._steps, return_exceptions=True)
         if self._active:
             log.info("draining", active=self.active)
-            await asyncio.wait(self._active.values(), timeout=self._limits.drain_s)
+            hurry = hurry or asyncio.Event()
+            await all_done(set(self._active.values()), within_s=self._limits.drain_s, hurry=hurry)
         left = list(self._active.values())
         for task in left:
             task.cancel()
@@ -193,13 +201,14 @@ class Dispatcher:
 
     async def _recover(self) -> None:
         await self._renew_held()  # after an outage our own leases look as idle as those of the dead
+        await self._release_dead()
         room = self._room[Lane.VOICE]
         while True:  # one at a time, and only with room for it: what waits unclaimed is not renewed
             await self._open.wait()
             await room.acquire()
             if not await self._whole(self._recover_one(room)):
                 break
-        await asyncio.sleep(self._limits.lease_s / 6)
+        await asyncio.sleep(min(LOOK_S, self._limits.lease_s / 6))
 
     async def _recover_one(self, room: asyncio.Semaphore) -> bool:
         try:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Collection
 from typing import Any
 
 import orjson
-import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
-log = structlog.get_logger()
 
 EVERY_S = 3.0
 GONE_AFTER_S = 10.0
@@ -20,9 +15,8 @@ GONE_AFTER_S = 10.0
 class Heartbeats:
     """Who lives. A worker's word is good for ten seconds."""
 
-    def __init__(self, redis: Redis, *, prefix: str = "{recado}", every_s: float = EVERY_S) -> None:
+    def __init__(self, redis: Redis, *, prefix: str = "{recado}") -> None:
         self._redis = redis
-        self._every_s = every_s
         self._prefix = f"{prefix}:worker:"
         self._names = f"{prefix}:workers"
 
@@ -52,11 +46,8 @@ class Heartbeats:
             await self._redis.srem(self._names, *gone)  # who lives says so again with the next beat
         return [{"worker": name, **orjson.loads(value)} for name, value in zip(names, values, strict=True) if value]
 
-    async def keep_beating(self, worker: str, facts: Callable[[], dict[str, Any]]) -> None:
-        """Beat until cancelled; a store that does not answer is waited for."""
-        while True:
-            try:
-                await self.beat(worker, facts())
-            except RedisError as error:
-                log.debug("no heartbeat", error=type(error).__name__)
-            await asyncio.sleep(self._every_s)
+    async def heard(self, workers: Collection[str]) -> frozenset[str]:
+        """Those of `workers` whose word is still good."""
+        names = sorted(workers)
+        values = await self._redis.mget([self._prefix + name for name in names]) if names else []
+        return frozenset(name for name, value in zip(names, values, strict=True) if value)

@@ -115,19 +115,6 @@ def _sample_blobs(settings: Settings, cipher: Cipher | None) -> BlobStore:
     return FolderBlobStore(settings.recado_data_dir / "samples", cipher=cipher)
 
 
-async def open_unless_stopped(settings: Settings, *, role: Role, stopping: asyncio.Event) -> Installation | None:
-    """`open_installation` for a process that may be told to stop while its store is not there yet: None then."""
-    opening = asyncio.create_task(open_installation(settings, role=role))
-    told = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({opening, told}, return_when=asyncio.FIRST_COMPLETED)
-        return await opening if opening.done() else None
-    finally:
-        for task in (opening, told):
-            task.cancel()
-        await asyncio.gather(opening, told, return_exceptions=True)
-
-
 @contextlib.asynccontextmanager
 async def opened_installation(settings: Settings, *, wait_s: float = 3.0) -> AsyncIterator[Installation]:
     """An installation for one command, closed again at the end."""

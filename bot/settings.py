@@ -92,7 +92,11 @@ class Settings(BaseSettings):
 
     # The worker
     worker_slots: int = Field(32, ge=1, description="Turns a worker handles at once.")
-    lease_s: float = Field(60, gt=5, description="Seconds until another worker takes over a dead worker's turn.")
+    lease_s: float = Field(
+        60,
+        gt=5,
+        description="Seconds until others take over from a worker that neither renews nor is known to be dead.",
+    )
     receipt_grace_s: float = Field(
         60, gt=0, description="Seconds an unclear send waits for its receipt before it is sent once more."
     )

@@ -17,8 +17,11 @@ from pathlib import Path
 
 import structlog
 
+from bot.stopping import Stopping
+
 log = structlog.get_logger()
 
+HURRIED_S = 1.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -67,6 +70,7 @@ class Supervisor:
         self._steady_after_s = steady_after_s
         self._clock = clock
         self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._keepers: list[asyncio.Task[None]] = []
 
@@ -78,21 +82,28 @@ class Supervisor:
             await first.wait()
 
     async def run(self) -> None:
-        """Start, wait for SIGTERM or SIGINT, stop in reverse."""
-        loop = asyncio.get_running_loop()
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, self._stopping.set)
+        """Start, wait for SIGTERM or SIGINT, stop in reverse; at once with a second signal."""
+        async with Stopping() as stopping:
+            try:
+                await stopping.until_told(self._start_and_wait())
+            finally:
+                await self.stop(hurry=stopping.hurry)
+
+    async def _start_and_wait(self) -> None:
         await self.start()
-        await self._stopping.wait()
-        await self.stop()
+        await asyncio.Event().wait()
 
     def pid(self, name: str) -> int | None:
         """The process id of a child; None while it is not running."""
         process = self._running.get(name)
         return process.pid if process else None
 
-    async def stop(self) -> None:
-        """Stop the children in reverse order, each with its own patience."""
+    async def stop(self, *, hurry: asyncio.Event | None = None) -> None:
+        """Stop the children in reverse order, each with its own patience; with `hurry` set, in a moment.
+
+        Children that were told twice end at once, as far as they can.
+        """
+        self._hurry = hurry or self._hurry
         self._stopping.set()
         for spec in reversed(self._specs):
             if spec.name in self._running:
@@ -101,18 +112,26 @@ class Supervisor:
 
     async def _end(self, spec: ProcessSpec) -> None:
         process = self._running[spec.name]
+        ended = asyncio.create_task(process.wait())
+        hurried = asyncio.create_task(self._hurry.wait())
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), spec.stop_s)
-        except TimeoutError:
+        await asyncio.wait({ended, hurried}, timeout=spec.stop_s, return_when=asyncio.FIRST_COMPLETED)
+        if hurried.done() and not ended.done():
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            await asyncio.wait({ended}, timeout=HURRIED_S)
+        hurried.cancel()
+        if not ended.done():
             log.warning("killing a child that did not stop", child=spec.name)
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+        await ended
 
     async def _keep(self, spec: ProcessSpec, started: asyncio.Event) -> None:
         failures = 0
+        if self._stopping.is_set():
+            started.set()  # nobody is to wait for a start that is not to be
         while not self._stopping.is_set():
             began = self._clock()
             code = await self._run_once(spec, started)

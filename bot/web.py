@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import structlog
 from aiohttp import web
@@ -22,10 +21,12 @@ from bot.exposition import exposition
 from bot.forgetting import Forgetting
 from bot.heartbeat import Heartbeats
 from bot.inbox import MailboxInbox
-from bot.installation import Installation, open_unless_stopped
+from bot.installation import Installation, open_installation
 from bot.mailbox import MailboxError
-from bot.metrics import Metrics
+from bot.metrics import Metrics, Process
+from bot.periodic import Background
 from bot.settings import Settings
+from bot.stopping import Stopping, all_done
 from bot.store import Role
 from webhooks.recording import DAY_S, FileRecording
 from webhooks.whatsapp.routes import Handler, ReceiverConfig, add_routes
@@ -35,6 +36,7 @@ log = structlog.get_logger()
 INSTALLATION = web.AppKey("installation", Installation)
 METRICS = web.AppKey("metrics", Metrics)
 SETTINGS = web.AppKey("settings", Settings)
+BACKGROUND = web.AppKey("background", Background)
 UNDER_WAY = web.AppKey("under_way", set[asyncio.Future[None]])
 """Webhooks that are being read or kept; each future is done with its answer."""
 
@@ -49,9 +51,10 @@ SHUTDOWN_S = 5.0
 
 def build_app(settings: Settings, installation: Installation) -> web.Application:
     """The web application on an open installation, which it closes at its end."""
-    metrics = Metrics()
+    metrics = Metrics(Process.WEB)
     app = web.Application()
     app[INSTALLATION], app[METRICS], app[SETTINGS], app[UNDER_WAY] = installation, metrics, settings, set()
+    app[BACKGROUND] = Background(metrics)
     words = _PersonaWords(installation)
     inbox = MailboxInbox(
         installation.mailbox,
@@ -76,16 +79,23 @@ def build_app(settings: Settings, installation: Installation) -> web.Application
     app.router.add_get("/health", _health)
     app.router.add_get("/ready", _ready)
     app.router.add_get("/metrics", _metrics)
-    app.cleanup_ctx.append(_background(words.refresh, PERSONA_REFRESH_S))
-    app.cleanup_ctx.append(_background(lambda: _watch_queue(app), QUEUE_REFRESH_S))
-    if recording is not None:
-        app.cleanup_ctx.append(_background(lambda: recording.prune(_now_ms()), PRUNE_S))
     forgetting = Forgetting(
         installation.mailbox, installation.conversations, recording, now_ms=_now_ms, after_s=FORGET_AFTER_S
     )
     app.on_startup.append(lambda _app: forgetting.enlist())
-    app.cleanup_ctx.append(_background(forgetting.go_on, FORGET_S))
-    app.cleanup_ctx.append(_background(installation.mailbox.rewrite_log, FORGET_S))
+
+    async def beside(_app: web.Application) -> AsyncIterator[None]:
+        background = app[BACKGROUND]
+        background.start("persona words", words.refresh, every_s=PERSONA_REFRESH_S)
+        background.start("queue depth", lambda: _watch_queue(app), every_s=QUEUE_REFRESH_S)
+        if recording is not None:
+            background.start("prune recordings", lambda: recording.prune(_now_ms()), every_s=PRUNE_S)
+        background.start("forgetting", forgetting.go_on, every_s=FORGET_S)
+        background.start("rewrite log", installation.mailbox.rewrite_log, every_s=FORGET_S)
+        yield
+        await background.stop()
+
+    app.cleanup_ctx.append(beside)
     app.on_cleanup.append(_close)
     return app
 
@@ -116,29 +126,6 @@ class _PersonaWords:
         self._words = choosing_words(await self._installation.personas.list())
 
 
-def _background(
-    work: Callable[[], Awaitable[object]], every_s: float
-) -> Callable[[web.Application], AsyncIterator[None]]:
-    """Run `work` now and every `every_s` seconds while the application lives; failures are logged and retried."""
-
-    async def loop() -> None:
-        while True:
-            try:
-                await work()
-            except Exception as error:  # noqa: BLE001 - the boundary of a background task
-                log.warning("background work failed", error=type(error).__name__)
-            await asyncio.sleep(every_s)
-
-    async def context(_app: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(loop())
-        yield
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-    return context
-
-
 def _timed(metrics: Metrics, under_way: set[asyncio.Future[None]]) -> Callable[[Handler], Handler]:
     """Time and count a route's answers. No middleware: aiohttp's way through one costs more than this does."""
     by_status = functools.cache(lambda status: metrics.webhooks.labels(str(status)))
@@ -162,8 +149,8 @@ def _timed(metrics: Metrics, under_way: set[asyncio.Future[None]]) -> Callable[[
     return around
 
 
-async def _health(_request: web.Request) -> web.Response:
-    return web.json_response({"status": "ok", "service": "recado-web"})
+async def _health(request: web.Request) -> web.Response:
+    return web.json_response(request.app[BACKGROUND].health("recado-web"))
 
 
 async def _ready(request: web.Request) -> web.Response:
@@ -195,24 +182,28 @@ async def _close(app: web.Application) -> None:
 
 async def run_web(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; then stop listening and finish the requests in flight."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stopping.set)
-    installation = await open_unless_stopped(settings, role=Role.RECEIVER, stopping=stopping)
-    if installation is None:
-        return
+    async with Stopping() as stopping, contextlib.AsyncExitStack() as opened:
+        await stopping.until_told(_listen(settings, opened, hurry=stopping.hurry))
+
+
+async def _listen(settings: Settings, opened: contextlib.AsyncExitStack, *, hurry: asyncio.Event) -> None:
+    installation = await open_installation(settings, role=Role.RECEIVER)
+    opened.push_async_callback(installation.close)
     app = build_app(settings, installation)
     # Bodies stay as they came: what is signed is what was sent, and nothing unpacks what strangers compressed.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S, auto_decompress=False)
+    opened.push_async_callback(runner.cleanup)
     await runner.setup()
     site = web.TCPSite(runner, settings.web_host, settings.web_port, backlog=1024)
     await site.start()
+    opened.push_async_callback(_finish, site, app[UNDER_WAY], hurry)
     log.info("listening", host=settings.web_host, port=settings.web_port)
-    await stopping.wait()
-    under_way = app[UNDER_WAY]
+    await asyncio.Event().wait()
+
+
+async def _finish(site: web.TCPSite, under_way: set[asyncio.Future[None]], hurry: asyncio.Event) -> None:
+    """Let nobody in any more, and answer those who are inside."""
     log.info("stopping: finishing requests in flight", webhooks=len(under_way))
     await site.stop()
     if under_way:  # once its cleanup begins, aiohttp reads no more of a body
-        await asyncio.wait(under_way, timeout=FINISH_S)
-    await runner.cleanup()
+        await all_done(set(under_way), within_s=FINISH_S, hurry=hurry)

@@ -12,11 +12,9 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import socket
 import sys
 import time
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,7 @@ from bot.commandline.processes import children
 from bot.installation import opened_installation
 from bot.logs import configure_logging
 from bot.settings import Settings
+from bot.stopping import Stopping
 from bot.store import server_answers, store_places
 from bot.supervisor import ProcessSpec, Supervisor
 from tts.settings import TtsSettings
@@ -64,17 +63,7 @@ def demo(*, once: bool, keep: bool) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     configure_logging(process="demo", level="ERROR", log_format="console")
-    with contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(_stoppable(_Demo(folder, console).run(once=once)))
-
-
-async def _stoppable(work: Coroutine[Any, Any, None]) -> None:
-    """Do `work`; SIGTERM ends it as Ctrl-C does, so that nothing is left running."""
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, task.cancel)
-    await task
+    asyncio.run(_Demo(folder, console).run(once=once))
 
 
 class _Demo:
@@ -93,22 +82,26 @@ class _Demo:
         supervisor = Supervisor(
             specs, environment=environment, folder=self._folder, log_folder=self._folder, clock=time.monotonic
         )
+        async with Stopping() as stopping:
+            try:
+                await stopping.until_told(self._show(supervisor, once=once))
+            finally:
+                with self._console.status("Stopping …"):
+                    await supervisor.stop(hurry=stopping.hurry)
+
+    async def _show(self, supervisor: Supervisor, *, once: bool) -> None:
         began = time.monotonic()
-        try:
-            await supervisor.start()
-            async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
-                await self._until_ready(http)
-                self._console.print(f"Everything runs ({time.monotonic() - began:.1f} s).\n")
-                for person, text in EXAMPLES.items():
-                    await self._example(http, person, text)
-            if once:
-                return
-            self._console.print(f"\nOpen the phone page and chat:  [bold]{self._phone_page}[/bold]")
-            self._console.print(f"Logs: {self._folder}/*.log · Ctrl-C stops everything.")
-            await asyncio.Event().wait()
-        finally:
-            with self._console.status("Stopping …"):
-                await supervisor.stop()
+        await supervisor.start()
+        async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+            await self._until_ready(http)
+            self._console.print(f"Everything runs ({time.monotonic() - began:.1f} s).\n")
+            for person, text in EXAMPLES.items():
+                await self._example(http, person, text)
+        if once:
+            return
+        self._console.print(f"\nOpen the phone page and chat:  [bold]{self._phone_page}[/bold]")
+        self._console.print(f"Logs: {self._folder}/*.log · Ctrl-C stops everything.")
+        await asyncio.Event().wait()
 
     def _environment(self) -> dict[str, str]:
         """Ours, without what would lead the demo elsewhere, and with secrets made up for this run."""

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from bot.logs import configure_logging
 from bot.settings import Settings
+from bot.stopping import LAST_THREADS_S, end_within
 from bot.supervisor import ProcessSpec, Supervisor
 from tts.settings import TtsSettings
 
@@ -42,14 +43,19 @@ def _valid(kind: type[_Known]) -> _Known:
 
 
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run a process's main coroutine on uvloop where there is one."""
+    """Run a process's main coroutine on uvloop where there is one. Soon after it, the process ends."""
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if sys.platform != "win32":
         import uvloop  # noqa: PLC0415 - absent on Windows
 
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(coroutine)
+        try:
+            runner.run(coroutine)
+        except BaseException:
+            end_within(LAST_THREADS_S, code=1)
+            raise
+        end_within(LAST_THREADS_S)
 
 
 def _logging(settings: Settings, process: str) -> None:

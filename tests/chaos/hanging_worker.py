@@ -1,4 +1,7 @@
-"""The worker with a voice that hangs once: when it finds the file that HANG_ONCE names, it takes it away and hangs."""
+"""The worker with a voice that hangs once.
+
+When it finds the file that HANG_ONCE names while it speaks, or HANG_LOADING while it loads, it takes it away and hangs.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,19 @@ from tts.settings import EngineName
 
 class HangingEngine(EspeakEngine):
     def synthesize(self, batch: Sequence[Utterance]) -> list[PcmAudio | TtsError]:
-        order = Path(os.environ["HANG_ONCE"])
-        if order.exists():
-            order.unlink()
-            threading.Event().wait()
+        hang_if_told("HANG_ONCE")
         return super().synthesize(batch)
+
+    def load(self) -> None:
+        hang_if_told("HANG_LOADING")
+        super().load()
+
+
+def hang_if_told(name: str) -> None:
+    order = Path(os.environ.get(name, "nothing orders this"))
+    if order.exists():
+        order.unlink()
+        threading.Event().wait()
 
 
 if __name__ == "__main__":

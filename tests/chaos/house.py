@@ -39,15 +39,30 @@ QUICK = {
 
 
 class House(Stack):
-    """Start with `async with`. `worker` is the program that runs as the worker, as Python's arguments."""
+    """Start with `async with`. `worker` is the program that runs as the worker, as Python's arguments.
+
+    With `workers`, several of them: "worker", "worker-2" ….
+    """
 
     def __init__(
-        self, folder: Path, settings: Mapping[str, str] | None = None, *, worker: Sequence[str] = ("-m", "bot")
+        self,
+        folder: Path,
+        settings: Mapping[str, str] | None = None,
+        *,
+        worker: Sequence[str] = ("-m", "bot"),
+        workers: int = 1,
     ) -> None:
         super().__init__(folder, QUICK | dict(settings or {}), processes=PROCESSES)
         programs = {"store": ("-m", "bot"), "web": ("-m", "bot"), "worker": worker}
+        specs = [ProcessSpec(name=name, argv=(sys.executable, *programs[name], name), stop_s=20) for name in PROCESSES]
+        self.worker_ports = {"worker": self.worker_port}
+        for number in range(2, workers + 1):
+            name, port = f"worker-{number}", free_port()
+            self.worker_ports[name] = port
+            argv = ("env", f"WORKER_PORT={port}", sys.executable, *worker, "worker")
+            specs.append(ProcessSpec(name=name, argv=argv, stop_s=20))
         self.supervisor = Supervisor(
-            [ProcessSpec(name=name, argv=(sys.executable, *programs[name], name), stop_s=20) for name in PROCESSES],
+            specs,
             environment=self.environment,
             folder=folder,
             log_folder=folder,
@@ -94,23 +109,24 @@ class House(Stack):
     async def kill_at_random(self, victims: Sequence[str], chance: random.Random) -> None:
         """Kill each of `victims` with -9, in this order, 1 to 3 s apart; one that is down is waited for first.
 
-        Of the worker's deaths one in four may strike while it starts, the others find it at work.
+        Of a worker's deaths one in four may strike while it starts, the others find it at work.
         """
         for victim in victims:
-            if victim == "worker" and chance.random() < 0.75:
-                await self.until_worker_is_ready()
+            if victim in self.worker_ports and chance.random() < 0.75:
+                await self.until_worker_is_ready(victim)
             await asyncio.sleep(chance.uniform(1, 3))
             await self.until(partial(self.supervisor.pid, victim), f"{victim} never came back")
             self.kill(victim)
 
-    async def until_worker_is_ready(self) -> None:
+    async def until_worker_is_ready(self, name: str = "worker") -> None:
         """Return once the worker takes turns."""
+        port = self.worker_ports[name]
         for _ in range(1200):
             with contextlib.suppress(httpx.HTTPError):
-                if (await self.http.get(f"http://{HOST}:{self.worker_port}/ready")).status_code == 200:
+                if (await self.http.get(f"http://{HOST}:{port}/ready")).status_code == 200:
                     return
             await asyncio.sleep(0.05)
-        raise AssertionError(f"the worker is not ready\n{self.tail('worker')}")
+        raise AssertionError(f"{name} is not ready\n{self.tail(name)}")
 
     async def until(self, true: Callable[[], object], otherwise: str, within_s: float = 60) -> None:
         """Return once it is true."""

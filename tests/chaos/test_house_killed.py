@@ -35,6 +35,7 @@ SENTENCES = (
     "obrigado pela conversa",
 )
 VICTIMS = ("worker",) * 4 + ("web",) * 3 + ("store",) * 3
+WORKERS = ("worker",) * 5 + ("worker-2",) * 5
 CALLBACK_DATA = "callback_data"
 
 
@@ -51,23 +52,38 @@ async def test_nobody_is_left_out_and_nothing_is_said_twice_when_everything_is_k
     chance = random.Random(SEED)
     victims = chance.sample(VICTIMS, len(VICTIMS))
     async with House(tmp_path) as house:
-        people = [await house.add_person(f"Pessoa {number}", str(5511960000000 + number)) for number in range(PEOPLE)]
-        await house.fault("slow", count=10_000, on=["send"], delay_ms=500)
-        await house.fault("duplicate", count=20)
-        async with asyncio.TaskGroup() as together:
-            together.create_task(house.kill_at_random(victims, random.Random(chance.random())))
-            talks = [together.create_task(talk(house, one, random.Random(chance.random()))) for one in people]
-        await house.until_ready()
-        await house.until_quiet(within_s=120)
-        replayed = await replay_dead_letters(house)
-        await house.until_quiet()
-        turns = await all_turns(house)
-        chats = [
-            Chat(person=person, written=tuple(talked.result()), answers=tuple(await house.answers(person)))
-            for person, talked in zip(people, talks, strict=True)
-        ]
-        problems = [problem for chat in chats for problem in problems_of(chat, turns, house, replayed)]
-        assert not problems, f"seed {SEED}, killed {victims}:\n" + "\n".join(problems) + house.tail("worker", "web")
+        await chat_under_attack(house, victims, chance)
+
+
+async def test_several_workers_take_over_from_each_other_and_nothing_is_said_twice(tmp_path: Path) -> None:
+    chance = random.Random(SEED)
+    victims = chance.sample(WORKERS, len(WORKERS))
+    settings = {"LEASE_S": "3600"}  # no lease ends by itself: whoever dies is noticed
+    async with House(tmp_path, settings, workers=2) as house:
+        await chat_under_attack(house, victims, chance)
+
+
+async def chat_under_attack(house: House, victims: Sequence[str], chance: random.Random) -> None:
+    """Let everybody chat while the victims are killed, one after the other; nobody may have reason to complain."""
+    people = [await house.add_person(f"Pessoa {number}", str(5511960000000 + number)) for number in range(PEOPLE)]
+    await house.fault("slow", count=10_000, on=["send"], delay_ms=500)
+    await house.fault("duplicate", count=20)
+    async with asyncio.TaskGroup() as together:
+        together.create_task(house.kill_at_random(victims, random.Random(chance.random())))
+        talks = [together.create_task(talk(house, one, random.Random(chance.random()))) for one in people]
+    await house.until_ready()
+    await house.until_quiet(within_s=120)
+    replayed = await replay_dead_letters(house)
+    await house.until_quiet()
+    turns = await all_turns(house)
+    chats = [
+        Chat(person=person, written=tuple(talked.result()), answers=tuple(await house.answers(person)))
+        for person, talked in zip(people, talks, strict=True)
+    ]
+    problems = [problem for chat in chats for problem in problems_of(chat, turns, house, replayed)]
+    assert not problems, (
+        f"seed {SEED}, killed {victims}:\n" + "\n".join(problems) + house.tail(*house.worker_ports, "web")
+    )
 
 
 async def talk(house: House, person: str, chance: random.Random) -> list[str]:

@@ -9,6 +9,7 @@ import itertools
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -127,6 +128,71 @@ async def test_a_hung_engine_ends_its_worker_and_the_turn_comes_back_to_run_alon
         turn = await house.turn_of(note)
         assert turn is not None
         assert (turn.status, turn.suspect, turn.crashes, turn.failures) == (TurnStatus.DONE, True, 0, 0)
+
+
+async def test_a_worker_killed_in_mid_synthesis_costs_the_person_neither_the_voice_nor_a_lease(tmp_path: Path) -> None:
+    async with hanging_house(tmp_path, VOICE_DEADLINE_S="30") as house:
+        person, asked = await ask_and_hang(house)
+        house.kill("worker")
+        _disclosure, note = await house.answers_after(person, asked, 2, within_s=120)
+        await house.until_quiet()
+        turn = await house.turn_of(note)
+        assert turn is not None
+        assert (note["type"], note["context_id"]) == ("audio", asked["wamid"])
+        assert (turn.status, turn.suspect, turn.deaths, turn.crashes) == (TurnStatus.DONE, True, 1, 0)
+        assert len(await house.answers(person)) == 2
+
+
+async def test_a_worker_told_to_stop_in_mid_batch_hands_the_turn_back_and_ends(tmp_path: Path) -> None:
+    async with hanging_house(tmp_path, DRAIN_S="0") as house:
+        person, asked = await ask_and_hang(house)
+        house.kill("worker", signal.SIGTERM)
+        _disclosure, note = await house.answers_after(person, asked, 2, within_s=120)
+        turn = await house.turn_of(note)
+        assert turn is not None
+        assert (note["type"], turn.suspect, turn.deaths, turn.failures) == ("audio", False, 0, 0)
+
+
+async def test_a_worker_told_twice_to_stop_does_not_wait_for_its_turns(tmp_path: Path) -> None:
+    async with hanging_house(tmp_path, DRAIN_S=LONGER_THAN_ANY_TEST_S) as house:
+        person, asked = await ask_and_hang(house)
+        house.kill("worker", signal.SIGTERM)
+        await house.until(lambda: '"draining"' in house.log("worker"), "the worker does not drain")
+        house.kill("worker", signal.SIGTERM)
+        _disclosure, note = await house.answers_after(person, asked, 2, within_s=120)
+        turn = await house.turn_of(note)
+        assert turn is not None
+        assert (note["type"], turn.suspect, turn.deaths) == ("audio", False, 0)
+
+
+async def test_a_worker_told_to_stop_while_its_models_load_ends_although_the_load_never_does(tmp_path: Path) -> None:
+    async with hanging_house(tmp_path) as house:
+        order = tmp_path / "hang-loading"
+        order.touch()
+        house.kill("worker")
+        await house.until(lambda: not order.exists(), "nobody loads")
+        loading = house.supervisor.pid("worker")
+        house.kill("worker", signal.SIGTERM)
+        await house.until(lambda: house.supervisor.pid("worker") not in {None, loading}, "the worker does not end")
+        await house.until_worker_is_ready()
+        assert house.log("worker").count('"told to stop"') == 1
+
+
+def hanging_house(folder: Path, **settings: str) -> House:
+    """A house whose worker hangs when told; no lease ends while the test runs."""
+    orders = {"HANG_ONCE": str(folder / "hang"), "HANG_LOADING": str(folder / "hang-loading")}
+    leases = {"LEASE_S": LONGER_THAN_ANY_TEST_S}
+    return House(folder, orders | leases | settings, worker=("-m", "tests.chaos.hanging_worker"))
+
+
+async def ask_and_hang(house: House) -> tuple[str, dict[str, Any]]:
+    """Somebody new writes, and the worker hangs while it speaks the answer."""
+    person = await house.add_person("Rita", str(next(_numbers)))
+    order = house.folder / "hang"
+    order.touch()
+    asked = await house.write(person, "Quem é você?")
+    await house.until(lambda: not order.exists(), "nobody speaks")
+    return person, asked
 
 
 def head(house: House, body: bytes) -> bytes:

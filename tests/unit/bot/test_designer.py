@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
 
-from bot.designer import AGAIN_S, LOOK_S, Designer
+from bot.designer import AGAIN_S, Designer
 from bot.designs import MOST_LOST, Designs
 from bot.persona import Persona, shipped_personas
 from bot.persona_store import Personas
@@ -61,7 +59,6 @@ class Workshop:
             for engine, device in zip((self.engine, self.light), self.devices, strict=True)
         ]
         self.speaker = Speaker(slots, devices=self.devices, opus=OpusChoices(), casting=casting)
-        self.looks = asyncio.Event()
         self.designer = self.another()
 
     def another(self) -> Designer:
@@ -71,13 +68,7 @@ class Workshop:
             personas=self.personas,
             voices=self.voices,
             clock=lambda: self.now_s,
-            sleep=self._sleep,
         )
-
-    async def _sleep(self, seconds: float) -> None:
-        assert seconds == LOOK_S
-        self.looks.set()
-        await asyncio.Event().wait()
 
     async def spoken_by(self, persona: Persona) -> str:
         voice = await self.voices.resolve(persona)
@@ -188,23 +179,6 @@ async def test_a_stored_voice_that_is_a_prompt_alone_gets_its_clip_too(workshop:
     await workshop.designer.look()
 
     assert [prompt for prompt, _, _ in workshop.engine.designed] == ["Uma voz de avó."]
-
-
-@pytest.mark.parametrize("error", [RedisConnectionError, RuntimeError])
-async def test_whatever_goes_wrong_it_goes_on_looking(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
-) -> None:
-    async def broken() -> tuple[Persona, ...]:
-        raise error
-
-    monkeypatch.setattr(workshop.personas, "list", broken)
-    running = asyncio.create_task(workshop.designer.run())
-
-    async with asyncio.timeout(10):
-        await workshop.looks.wait()
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
 
 
 async def test_a_voice_with_sources_keeps_them(workshop: Workshop) -> None:

@@ -77,6 +77,7 @@ class Crew:
         self.box = Box(redis, sender=self.wire)
         self.service = Service(self.box)
         self.metrics = Metrics()
+        self.known_dead: list[str] = []
         self.dispatchers: list[Dispatcher] = []
 
     async def put(self, name: str, person: int = 1, **changes: Any) -> None:
@@ -90,10 +91,16 @@ class Crew:
             consumer=f"worker-{len(self.dispatchers) + 1}",
             limits=DispatchLimits(**numbers),
             metrics=self.metrics,
+            release_dead=self.release_dead,
         )
         self.dispatchers.append(dispatcher)
         await dispatcher.start()
         return dispatcher
+
+    async def release_dead(self) -> None:
+        """Free what those held who are known to be dead."""
+        for name in self.known_dead:
+            await self.box.mailbox.release(name)
 
     async def crashed(self, name: str, person: int = 1, *, idle_ms: int = 10 * LEASE_MS) -> None:
         """A worker died over this turn, so long ago."""
@@ -189,6 +196,22 @@ async def test_a_dead_workers_turn_is_taken_over(crew: Crew) -> None:
     await crew.crashed("hello")
     await crew.start()
     await until(lambda: crew.service.begun == ["hello"])
+
+
+async def test_the_turn_of_a_worker_that_just_died_is_taken_over_at_once(crew: Crew) -> None:
+    await crew.crashed("hello", idle_ms=0)
+    crew.known_dead.append("dead")
+    await crew.start()
+    await until(lambda: crew.service.begun == ["hello"])
+
+
+async def test_what_many_turns_a_dead_worker_left_is_taken_over_in_the_order_they_came(crew: Crew) -> None:
+    crew.service.finish.set()
+    for person in (1, 2, 3, 4):
+        await crew.crashed(str(person), person=person, idle_ms=0)
+    crew.known_dead.append("dead")
+    await crew.start()
+    await until(lambda: crew.service.ended == ["1", "2", "3", "4"])
 
 
 async def test_a_turn_that_is_worked_on_is_not_taken_over(crew: Crew) -> None:
@@ -309,6 +332,18 @@ async def test_a_drain_hands_back_what_does_not_finish(crew: Crew) -> None:
     await dispatcher.drain()
     turn = await crew.newest()
     assert (turn.status, turn.running, turn.reason, turn.failures) == (TurnStatus.OPEN, False, "draining", 0)
+
+
+async def test_a_drain_in_a_hurry_hands_back_at_once_what_it_would_have_waited_for(crew: Crew) -> None:
+    dispatcher = await crew.start(drain_s=1000.0)
+    await crew.put("hello")
+    await until(lambda: len(crew.service.begun) == 1)
+    hurry = asyncio.Event()
+    draining = asyncio.create_task(dispatcher.drain(hurry=hurry))
+    hurry.set()
+    await asyncio.wait_for(draining, WAIT_S)
+    turn = await crew.newest()
+    assert (turn.running, turn.reason, turn.deaths) == (False, "draining", 0)
 
 
 async def test_a_drain_takes_nothing_more(crew: Crew) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as StoreAway
 
 from bot.heartbeat import GONE_AFTER_S, Heartbeats
 
@@ -58,19 +54,8 @@ async def test_a_worker_that_was_only_slow_is_named_again(redis: Redis) -> None:
     assert await hearts.living() == [{"worker": "slow", "ready": True}]
 
 
-async def test_beating_outlives_a_store_that_does_not_answer(redis: Redis) -> None:
-    beats: list[str] = []
-    enough = asyncio.Event()
-
-    class Flaky(Heartbeats):
-        async def beat(self, worker: str, facts: dict[str, Any]) -> None:  # noqa: ARG002 - the signature is the real one's
-            beats.append(worker)
-            if len(beats) == 1:
-                raise StoreAway("cut")
-            enough.set()
-
-    hearts = Flaky(redis, every_s=0)
-    beating = asyncio.create_task(hearts.keep_beating("a", dict))
-    await asyncio.wait_for(enough.wait(), 10)
-    beating.cancel()
-    assert beats[:2] == ["a", "a"]
+async def test_of_many_those_are_heard_whose_word_is_still_good(redis: Redis) -> None:
+    hearts = Heartbeats(redis)
+    await hearts.beat("living", {})
+    assert await hearts.heard({"living", "silent"}) == {"living"}
+    assert await hearts.heard(()) == frozenset()

@@ -212,3 +212,26 @@ async def test_run_ends_on_a_signal_with_its_children(nursery: Nursery) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(running, WAIT_S)
     assert nursery.read("told").split() == ["one"]
+
+
+async def test_run_ends_at_once_on_a_second_signal_although_a_child_is_deaf(nursery: Nursery) -> None:
+    running = asyncio.create_task(
+        nursery.supervisor(child("one", TELLS, "one"), child("deaf", DEAF, stop_s=1000.0)).run()
+    )
+    await until(lambda: nursery.ready("one", "deaf"))
+    with capture_logs() as logs, pytest.MonkeyPatch.context() as patched:
+        patched.setattr("bot.stopping.end_within", lambda _seconds: None)  # it would end the tests
+        os.kill(os.getpid(), signal.SIGTERM)
+        await until(lambda: any(line["event"] == "told to stop" for line in logs))
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(running, WAIT_S)
+    assert nursery.read("told").split() == ["one"]
+
+
+async def test_a_supervisor_that_is_told_to_stop_while_it_starts_its_children_ends(nursery: Nursery) -> None:
+    supervisor = nursery.supervisor(*(child(str(number), FOREVER) for number in range(3)))
+    starting = asyncio.create_task(supervisor.start())
+    await until(lambda: supervisor.pid("0") is not None)
+    await asyncio.wait_for(supervisor.stop(), WAIT_S)
+    await asyncio.wait_for(starting, WAIT_S)
+    assert [supervisor.pid(str(number)) for number in range(3)] == [None] * 3
