@@ -336,7 +336,8 @@ local function merge_mailboxes(a, b)
   return a
 end
 
--- Joins two persons found to be one. The older stays, the stricter opt-out wins. Returns its id.
+-- Joins two persons found to be one. The older stays, the stricter opt-out and the newest choice about marketing win.
+-- Returns its id.
 local function merge_people(a, b)
   local a_seen, b_seen = call('HGET', person_key(a), 'first_seen_ms'), call('HGET', person_key(b), 'first_seen_ms')
   if tonumber(b_seen) < tonumber(a_seen) then a, b = b, a end
@@ -344,6 +345,10 @@ local function merge_people(a, b)
   for _, id in ipairs(call('SMEMBERS', goes .. ':mailboxes')) do call('HSET', conversation_key(id), 'person', a) end
   for _, alias in ipairs(call('SMEMBERS', goes .. ':aliases')) do
     call('SET', key('alias', alias), a, 'PX', cfg.people_ms)
+  end
+  local choice, at_ms = fields(goes, 'marketing', 'marketing_ms')
+  if at_ms and tonumber(at_ms) > tonumber(call('HGET', stays, 'marketing_ms') or 0) then
+    call('HSET', stays, 'marketing', choice, 'marketing_ms', at_ms)
   end
   local all = call('HGETALL', goes)
   for i = 1, #all, 2 do

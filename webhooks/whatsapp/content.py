@@ -9,6 +9,8 @@ from webhooks.whatsapp import wire
 
 _NEVER_SENT = {MessageKind.CALL, MessageKind.UNSUPPORTED}  # our words, not types of the platform
 _KINDS = {kind.value: kind for kind in MessageKind if kind not in _NEVER_SENT} | {"voice": MessageKind.AUDIO}
+TYPES = tuple(sorted(_KINDS))
+"""The platform's names of all types of which more is known than that they exist."""
 _TAPS = frozenset({"button_reply", "list_reply", "nfm_reply"})
 
 

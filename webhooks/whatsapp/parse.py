@@ -31,7 +31,7 @@ from webhooks.messages import (
 )
 from webhooks.whatsapp import wire
 from webhooks.whatsapp.account import ALERT_FIELDS, LEFT_ALONE, account_alert
-from webhooks.whatsapp.content import said
+from webhooks.whatsapp.content import TYPES, said
 from webhooks.whatsapp.refusals import BadWebhook
 
 CHANNEL = "whatsapp"
@@ -168,6 +168,8 @@ class _Reading:
 
     def _valid_message(self, item: object, path: str) -> wire.WireMessage | None:
         """The message, without its content where that cannot be read: somebody wrote, and is to be answered."""
+        if isinstance(item, dict) and not isinstance(item.get("type"), str):
+            item = item | {"type": _type_by_node(item)}
         shape = _message_shape(item)
         message = self._valid(shape, item, path)
         if message is None and shape is not wire.WireMessage:
@@ -327,6 +329,11 @@ def _message_shape(item: object) -> type[wire.WireMessage]:
     return wire.MESSAGE_SHAPES.get(kind, wire.WireMessage) if isinstance(kind, str) else wire.WireMessage
 
 
+def _type_by_node(item: dict[str, object]) -> str | None:
+    """The type of a message that does not say it: the first type whose node it has."""
+    return next((name for name in TYPES if item.get(name) is not None), None)
+
+
 def _count(items: object) -> int:
     return len(items) if isinstance(items, list) else 0
 
@@ -341,7 +348,7 @@ def _faults(errors: Sequence[wire.WireError | None] | None) -> tuple[ChannelFaul
         return ()
     return tuple(
         ChannelFault(
-            code=error.code,
+            code=error.code or 0,
             title=error.title or error.message or "",
             details=(error.error_data.details if error.error_data else None) or "",
         )

@@ -47,8 +47,14 @@ def _to_ms(value: object) -> int:
     raise ValueError("not a time")
 
 
+def _to_group(value: object) -> str | None:
+    """Whatever stands there but null means a group, even where it is not the name of one: nobody is answered for it."""
+    return None if value is None else str(value)[:1024] or "unnamed"
+
+
 Lenient = Annotated[T | None, _NoneIfBroken()]
 TimestampMs = Annotated[int, BeforeValidator(_to_ms)]
+Group = Annotated[str | None, BeforeValidator(_to_group)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 
 
@@ -67,15 +73,15 @@ class Metadata(Wire):
 class ErrorData(Wire):
     """The readable part of an error."""
 
-    details: str | None = None
+    details: Lenient[str] = None
 
 
 class WireError(Wire):
     """An error as webhooks carry it."""
 
-    code: int = 0
-    title: str | None = None
-    message: str | None = None
+    code: Lenient[int] = None
+    title: Lenient[str] = None
+    message: Lenient[str] = None
     error_data: Lenient[ErrorData] = None
 
 
@@ -104,17 +110,17 @@ class Profile(Wire):
 class Contact(Wire):
     """Who writes. Either id may be absent: people with a username show no number."""
 
-    wa_id: str | None = None
-    user_id: str | None = None
+    wa_id: Lenient[str] = None
+    user_id: Lenient[str] = None
     profile: Lenient[Profile] = None
 
 
 class Context(Wire):
     """What a message refers to."""
 
-    id: str | None = None
-    forwarded: bool | None = None
-    frequently_forwarded: bool | None = None
+    id: Lenient[str] = None
+    forwarded: Lenient[bool] = None
+    frequently_forwarded: Lenient[bool] = None
 
 
 class WireStatus(Wire):
@@ -136,7 +142,7 @@ class WireEcho(Wire):
     timestamp: TimestampMs
     to: Lenient[str] = None
     to_user_id: Lenient[str] = None
-    group_id: Lenient[Identifier] = None
+    group_id: Group = None
 
 
 class WirePreference(Wire):
@@ -171,7 +177,7 @@ class WireMessage(Wire):
     from_user_id: Lenient[str] = None
     type: Lenient[str] = None
     context: Lenient[Context] = None
-    group_id: Lenient[Identifier] = None
+    group_id: Group = None
     errors: Errors = None
 
 

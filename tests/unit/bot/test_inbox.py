@@ -264,6 +264,35 @@ async def test_a_choice_about_marketing_is_kept_with_the_person_and_the_newest_s
     assert (person.marketing, person.opted_out) == (False, False)
 
 
+async def test_of_two_people_found_to_be_one_the_newest_choice_about_marketing_stands(house: Household) -> None:
+    by_id = Person(user_id="BR.7")
+    await house.write("oi")
+    await house.write("oi", sender=by_id)
+    for person, at_ms, wanted in ((ANA, 1000, True), (by_id, 2000, False)):
+        choice = MarketingChoice(channel="whatsapp", endpoint_id=NUMBER, person=person, at_ms=at_ms, wanted=wanted)
+        await house.inbox.accept([choice])
+
+    await house.write("oi", sender=Person(phone=ANA.phone, user_id=by_id.user_id))
+
+    person = await house.mailbox.find_person("whatsapp", ANA)
+    assert person is not None
+    assert person.marketing is False
+
+
+async def test_whoever_writes_while_being_erased_begins_without_a_choice_about_marketing(house: Household) -> None:
+    choice = MarketingChoice(channel="whatsapp", endpoint_id=NUMBER, person=ANA, at_ms=1, wanted=False)
+    await house.inbox.accept([choice])
+    await house.write("apagar meus dados")
+    claim = await house.claim()
+    await house.write("oi")
+
+    await house.mailbox.erase(claim.person.id, asked_in=claim.lease.conversation_id)
+
+    person = await house.mailbox.find_person("whatsapp", ANA)
+    assert person is not None
+    assert person.marketing is None
+
+
 async def test_a_choice_about_marketing_goes_with_the_person(house: Household) -> None:
     await house.write("oi")
     choice = MarketingChoice(channel="whatsapp", endpoint_id=NUMBER, person=ANA, at_ms=1, wanted=False)
