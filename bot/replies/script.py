@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from bot.persona import Intent, IntentRole, Persona
 from bot.persona_form import slots_of
 from bot.replies.contract import Reply, ReplyRequest, ReplySource
-from bot.replies.intents import IntentMatcher
+from bot.replies.intents import IntentMatcher, Match
 from bot.replies.meaning import Encoder
 from bot.replies.slots import fill, pattern_of, slot_values
-from bot.replies.topics import changes_subject, topics_of
+from bot.replies.topics import FEW_WORDS, SURE, asks, changes_subject, topics_of
 from bot.replies.trim import sentences, trimmed
 from bot.words import plain_words
 
-SHORT_ANSWER_WORDS = 4
 FEELING_LASTS = 4  # replies
 NEW_TOPIC_WORDS = 3  # fewer leave a riddle open: they may be a guess
 
@@ -125,25 +124,25 @@ def _answer(script: _Script, chooser: _Chooser) -> str:
         return chooser.fill(riddle.intent.follow_ups[riddle.index])
     if not topics:
         return chooser.one_of(script.persona.fallbacks, "fallback")
-    suited = [_told(script, topic, chooser) for topic in topics]
+    suited = [_suited(script, topic, chooser) for topic in topics]
     resolved = {one.name: one for one in (_resolved(script, topic, before, chooser.said) for topic in suited)}
     return _joined(list(resolved.values()), chooser)
 
 
-def _leaves_riddle(script: _Script, text: str, topics: Sequence[Intent]) -> bool:
-    urgent = any(topic.role is IntentRole.URGENT for topic in topics)
+def _leaves_riddle(script: _Script, text: str, topics: Sequence[Match]) -> bool:
+    urgent = any(topic.intent.role is IntentRole.URGENT for topic in topics)
     return urgent or changes_subject(text, script.matcher, least_words=NEW_TOPIC_WORDS)
 
 
-def _told(script: _Script, topic: Intent, chooser: _Chooser) -> Intent:
+def _suited(script: _Script, topic: Match, chooser: _Chooser) -> Intent:
     """What suits something told better, by what the persona said before; the topic itself if that is no matter."""
-    if topic.role is not IntentRole.TOLD:
-        return topic
-    if _is_low(script, chooser.said):
-        return script.by_role.get(IntentRole.COMFORT, topic)
+    text, told = chooser.request.text, topic.intent.role is IntentRole.TOLD
+    mentioned = topic.intent.role is IntentRole.PLAIN and topic.score < SURE and not asks(text)
+    if (told or mentioned) and _is_low(script, chooser.said):
+        return script.by_role.get(IntentRole.COMFORT, topic.intent)
     asked = bool(chooser.said) and chooser.said[0].endswith("?")
-    brief = len(plain_words(chooser.request.text).split()) <= SHORT_ANSWER_WORDS
-    return script.by_role.get(IntentRole.ANSWER, topic) if asked and brief else topic
+    brief = len(plain_words(text).split()) <= FEW_WORDS
+    return script.by_role.get(IntentRole.ANSWER, topic.intent) if told and asked and brief else topic.intent
 
 
 def _is_low(script: _Script, said: Sequence[str]) -> bool:

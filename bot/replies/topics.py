@@ -17,17 +17,19 @@ from bot.words import plain_words
 
 SURE = 0.8  # so sure it takes to change the subject, or to be a wish at the end of much else
 LONG_WORDS = 25  # from here on a message is an account, not a remark
+FEW_WORDS = 4
 FAIR_SHARE = 0.5  # of the words that are no courtesy
+WHOLE_FIRST = 0.05  # so much surer a clause must be than the message as a whole
 MOST_TOPICS = 2  # a burst about more than this is answered to its first topics
 _AND = re.compile(r"\s+(?:e|and)\s+", re.IGNORECASE)
 _ASKING = re.compile(
     r"(?:(?:e|mas|oi|ai|entao|me|pode|so|and|but|hey|ok|please|pls)\s+)*"
     r"(?:q|quais|qual|quem|quando|onde|como|quanto|quanta|quantos|quantas|porque|pq|por que|o que|oq|que horas|que dia"
-    r"|cade|sera|sabe|existe|tem como|da pra|da para|explica|diz|fala|ajuda|traduz|traduza|escreve|escreva|procura"
-    r"|pesquisa|calcula|resume|ensina|faz um|faz uma|faca|manda|liga|toca|abre|compra|pede"
+    r"|cade|sera|sabe|existe|tem como|da pra|da para|explica|diz|conta|canta|fala|ajuda|traduz|traduza|escreve|escreva"
+    r"|procura|pesquisa|calcula|resume|ensina|faz um|faz uma|faca|manda|liga|toca|abre|compra|pede"
     r"|what|whats|which|who|whos|whom|whose|when|whens|where|wheres|why|how|hows|is|are|does|do you|did|can|could|would"
-    r"|will|should|explain|tell me|translate|write|help|find|search|show|send|summarise|summarize|calculate|make|get me"
-    r"|give me|order)\b"
+    r"|will|should|explain|tell|sing|say|translate|write|help|find|search|show|send|summarise|summarize|calculate|make"
+    r"|get me|give me|order)\b"
 )
 
 
@@ -40,18 +42,16 @@ class _Clause:
     match: Match | None
 
 
-def topics_of(text: str, matcher: IntentMatcher, by_role: Mapping[IntentRole, Intent]) -> tuple[Intent, ...]:
+def topics_of(text: str, matcher: IntentMatcher, by_role: Mapping[IntentRole, Intent]) -> tuple[Match, ...]:
     """What to answer to, in the order of what was said; nothing where only a fallback will do."""
     whole, clauses = _read(text, matcher)
-    said = [clause.match.intent for clause in clauses if clause.match]
-    if whole:
-        said.append(whole.intent)
-    urgent = next((intent for intent in said if intent.role is IntentRole.URGENT), None)
+    said = [*(clause.match for clause in clauses if clause.match), *([whole] if whole else [])]
+    urgent = next((match for match in said if match.intent.role is IntentRole.URGENT), None)
     if urgent:
         return (urgent,)
-    if whole and whole.score >= max((clause.match.score for clause in clauses if clause.match), default=0.0):
-        return (whole.intent,)
-    feeling = next((intent for intent in said if intent.role is IntentRole.FEELING), None)
+    if whole and whole.score + WHOLE_FIRST >= max(match.score for match in said):
+        return (whole,)
+    feeling = next((match for match in said if match.intent.role is IntentRole.FEELING), None)
     if feeling:
         wish = _wish(clauses)
         return (feeling, wish) if wish else (feeling,)
@@ -93,29 +93,32 @@ def _sure(match: Match | None) -> Match | None:
     return match if match and match.score >= CONFIDENT else None
 
 
-def _weighed(text: str, clauses: Sequence[_Clause], by_role: Mapping[IntentRole, Intent]) -> tuple[Intent, ...]:
-    courteous = [one.match.intent for one in clauses if one.match and _is_courtesy(one.match.intent)]
-    others = [one for one in clauses if not (one.match and _is_courtesy(one.match.intent))]
-    topical = [one for one in others if one.match]
-    if topical and sum(one.words for one in topical) < FAIR_SHARE * sum(one.words for one in others):
+def _weighed(text: str, clauses: Sequence[_Clause], by_role: Mapping[IntentRole, Intent]) -> tuple[Match, ...]:
+    courteous = [one.match for one in clauses if one.match and _is_courtesy(one.match)]
+    others = [one for one in clauses if not (one.match and _is_courtesy(one.match))]
+    topics = [one.match for one in others if one.match]
+    rest = " ".join(one.text for one in others)
+    if topics and sum(one.words for one in others if one.match) < FAIR_SHARE * _count(rest):
         wish = _wish(clauses)
         topics = [wish] if wish else []
-    else:
-        topics = [one.match.intent for one in topical if one.match]
-    rest = " ".join(one.text for one in others)
-    if not topics and (not courteous or _count(rest) > _count(text) / 2):
+    if not topics and not (courteous and _goes_without_saying(rest, text)):
         heard = _heard(rest or text, by_role)
         if heard is None:
             return ()  # a fallback says that it does not know; a courtesy before it would be no answer
-        topics = [heard]
-    kept = {intent.name: intent for intent in (*courteous, *topics) if intent.role is not IntentRole.BACK}
+        topics = [Match(intent=heard, score=0.0)]
+    kept = {one.intent.name: one for one in (*courteous, *topics) if one.intent.role is not IntentRole.BACK}
     return tuple(kept.values())[:MOST_TOPICS] or tuple(topics)
 
 
-def _wish(clauses: Sequence[_Clause]) -> Intent | None:
+def _goes_without_saying(rest: str, text: str) -> bool:
+    """Whether what a courtesy leaves over needs no answer: "thanks, that helped"."""
+    return _count(rest) <= _count(text) / 2 or (_count(rest) <= FEW_WORDS and not asks(rest))
+
+
+def _wish(clauses: Sequence[_Clause]) -> Match | None:
     """What is plainly asked for at the end."""
     last = clauses[-1].match
-    return last.intent if last and last.score >= SURE and last.intent.role is IntentRole.PLAIN else None
+    return last if last and last.score >= SURE and last.intent.role is IntentRole.PLAIN else None
 
 
 def _heard(text: str, by_role: Mapping[IntentRole, Intent]) -> Intent | None:
@@ -128,8 +131,8 @@ def _heard(text: str, by_role: Mapping[IntentRole, Intent]) -> Intent | None:
     return None if asks(text) else by_role.get(IntentRole.TOLD)
 
 
-def _is_courtesy(intent: Intent) -> bool:
-    return intent.role is IntentRole.COURTESY
+def _is_courtesy(match: Match) -> bool:
+    return match.intent.role is IntentRole.COURTESY
 
 
 def _count(text: str) -> int:

@@ -40,7 +40,7 @@ def rows(persona: Persona) -> list[tuple[str, set[str]]]:
 def understood(persona: Persona, matcher: IntentMatcher) -> Understood:
     on, off = [], []
     for text, expected in rows(persona):
-        found = {intent.name for intent in topics_of(text, matcher, {})} or {"none"}
+        found = {topic.intent.name for topic in topics_of(text, matcher, {})} or {"none"}
         (off if "none" in expected else on).append(found <= expected)
     return Understood(right=sum(on) / len(on), taken=1 - sum(off) / len(off))
 
