@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 import emoji
 
-from bot.persona import Intent
+from bot.persona import Intent, IntentRole
 from bot.replies.likeness import WordLikeness
 from bot.replies.meaning import Encoder, Vectors
 from bot.replies.texting import written_out
 from bot.words import plain_words
 
 CONFIDENT = 0.57  # at least this much alike is an answer; below it the persona says that it does not know
+URGENT_FROM = 0.53  # an emergency is heard earlier, and before what is little more alike
+URGENT_FIRST = 0.1  # the little
 OPEN_ENDED = 0.7  # how sure it is that what begins like an example that ends in "…" means its intent
 _ELLIPSIS = "…"
 
@@ -59,8 +61,13 @@ class IntentMatcher:
         for index, openings in enumerate(self._openings):
             if any(_goes_on(tokens, opening) for opening in openings):
                 scores[index] = max(scores[index], OPEN_ENDED)
-        index = max(range(len(scores)), key=scores.__getitem__, default=-1)
-        return Match(intent=self._intents[index], score=scores[index]) if scores and scores[index] > 0 else None
+        order = range(len(scores))
+        enough = max(URGENT_FROM, max(scores, default=0.0) - URGENT_FIRST)
+        urgent = [at for at in order if self._intents[at].role is IntentRole.URGENT and scores[at] >= enough]
+        index = max(urgent or order, key=scores.__getitem__, default=-1)
+        if not scores or not scores[index]:
+            return None
+        return Match(intent=self._intents[index], score=max(scores[index], CONFIDENT if urgent else 0.0))
 
 
 class _Meaning:
