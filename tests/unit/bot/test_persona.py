@@ -59,6 +59,7 @@ def test_dumping_and_parsing_gives_the_same_persona(persona: object) -> None:
         ({"voice": {"sources": [{"kind": "hum", "ref": "a"}]}}, "voice.sources.0.kind", "'sample'"),
         ({"intents": [{"name": "a", "examples": ["x"], "replies": ["{name}"]}]}, "intents.0", "name is unknown"),
         ({"intents": [{"name": "a", "examples": ["x"], "replies": ["y"], "offers": "b"}]}, "document", "offers b"),
+        ({"intents": [{"name": "a", "replies": ["y"]}]}, "intents.0", "no examples"),
         ({"intents": [{"name": "a", "examples": ["x"], "replies": ["y"]}] * 2}, "document", "twice: a"),
         (
             {"intents": [{"name": "a", "examples": ["x"], "replies": ["y", "z"], "follow_ups": ["w"]}]},
