@@ -11,7 +11,7 @@ import emoji
 
 from tts.text.languages.base import Language
 from tts.text.notes import Note
-from tts.text.rules import compiled
+from tts.text.rules import compiled, text_after, text_before
 
 _TLD = (
     "com|org|net|gov|edu|mil|info|biz|app|dev|io|ai|co|me|tv|br|pt|us|uk|ca|au|eu|de|fr|es|it|jp|kr|cn|ru|ly|gl|gg|to|"
@@ -103,14 +103,14 @@ def laugh(text: str, language: Language) -> str:
     if not language.laughter:
         return text
     one = rf"(?:{language.laughter}|{re.escape(language.laugh)})"
-    run = compiled(rf"([.,;:!?…]*)\s*(?<![\w@#./-]){one}(?:[^\w.!?;:]+{one})*(?![\w@-])\s*([.,;:!?…]*)")
+    run = compiled(rf"(?<![.,;:!?…])([.,;:!?…]*)\s*(?<![\w@#./-]){one}(?:[^\w.!?;:]+{one})*(?![\w@-])\s*([.,;:!?…]*)")
 
     def say(match: re.Match[str]) -> str:
         before, after = match.groups()
-        opens = re.search(r"\w", match.string[: match.start()]) is None or before[-1:] in set(".!?…")
+        opens = re.search(r"\w", text_before(match)) is None or before[-1:] in set(".!?…")
         spoken = language.laugh
         lead = f"{before} " if before else (" " if opens else ", ")
-        rest = match.string[match.end() :].lstrip()
+        rest = text_after(match).lstrip()
         if after or not rest:
             return f"{lead}{spoken}{after} "
         return f"{lead}{spoken}{'.' if rest[0].isupper() else ','} "

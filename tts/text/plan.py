@@ -35,6 +35,7 @@ MAX_SEGMENT_CHARS = 500
 LONG_SEGMENT_CHARS = 300
 LEAST_SEGMENT_CHARS = 40
 _MOST_ROUNDS = 3
+_SPACES = re.compile(r"[^\S\n]+")
 _SENTENCE_START = re.compile(r"(?:^|(?<=[.!?] ))[a-zà-ÿ](?![A-Z])")
 
 
@@ -145,7 +146,7 @@ def _speakable_blocks(text: str, language: Language, lexicon: Mapping[str, str])
 def _speak(
     block: Block, language: Language, before: tuple[Rule, ...], after: tuple[Rule, ...]
 ) -> tuple[str, tuple[Note, ...]]:
-    text, links = say_links(apply_rules(block.text, before), language)
+    text, links = say_links(apply_rules(_SPACES.sub(" ", block.text), before), language)
     text, emoji = drop_emoji(text)
     text, actions = play_actions(text, language)
     text = join_lines(text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from typing import Final
 
 from tts.text.languages.base import Language
 from tts.text.notes import Note
@@ -49,16 +51,23 @@ def _passes(character: str, language: Language) -> bool:
     return not language.scripts or script in language.scripts
 
 
-_TIDY = (
+
+def _one_mark(match: re.Match[str]) -> str:
+    """The mark that a run of them comes to: a question outweighs a shout, a shout a trail, any end a pause."""
+    run = match.group()
+    for mark in "?!":
+        if mark in run:
+            return mark
+    if "…" in run or ".." in run:
+        return "…"
+    return "." if "." in run else run[-1]
+
+
+_TIDY: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = (
     (re.compile(r"\s+"), " "),
     (re.compile(r"(?<![^\W_])['-]+(?!\d)|['-]+(?![^\W_])"), " "),  # hyphens and apostrophes live inside words
     (re.compile(r"\s+([.,;:!?])"), r"\1"),
-    (re.compile(r"\.{2,}"), "…"),
-    (re.compile(r"[,;:]+(?=[.!?…])|(?<=[.!?…])[,;:]+"), ""),
-    (re.compile(r"[,;:]*([,;:])"), r"\1"),
-    (re.compile(r"[.!…]*\?[.!?…]*"), "?"),
-    (re.compile(r"[.…]*![.!…]*"), "!"),
-    (re.compile(r"\.*…[.…]*"), "…"),
+    (re.compile(r"[.,;:!?…]{2,}"), _one_mark),
     (re.compile(r"([,;:])(?=[^\W\d_])"), r"\1 "),
     (re.compile(r"(?<=[^\W\d_][.!?…])(?=[^\W\d_])"), " "),
     (re.compile(r"^[\s.,;:!?…-]+"), ""),

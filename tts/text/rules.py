@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 Say = Callable[[re.Match[str]], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What `pattern` finds is said as `say` puts it. `say` may look around the match through `match.string`."""
+    """What `pattern` finds is said as `say` puts it; `say` may look around with `text_before` and `text_after`."""
 
     name: str
     pattern: re.Pattern[str]
@@ -25,6 +26,19 @@ class Rule:
     def apply(self, text: str) -> str:
         """The text with every match said in words."""
         return self.pattern.sub(self.say, text)
+
+
+_WINDOW: Final = 80
+
+
+def text_before(match: re.Match[str]) -> str:
+    """The 80 characters before a match: enough to judge it, and no more work for a match far into a long text."""
+    return match.string[max(0, match.start() - _WINDOW) : match.start()]
+
+
+def text_after(match: re.Match[str]) -> str:
+    """The 80 characters after a match."""
+    return match.string[match.end() : match.end() + _WINDOW]
 
 
 def rule(name: str, pattern: str, say: Say | str, *, ignore_case: bool = True) -> Rule:

@@ -44,7 +44,7 @@ def sentences(block: str) -> list[str]:
     """The block's sentences; an initial ("J. Silva") ends none."""
     found: list[str] = []
     for part in _BOUNDARY.split(block):
-        if found and _INITIAL.search(found[-1]):
+        if found and _INITIAL.search(found[-1][-3:]):
             found[-1] += f" {part}"
         elif has_word(part):
             found.append(part.strip())

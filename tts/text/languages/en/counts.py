@@ -38,7 +38,7 @@ COUNTS: Final = (
         ignore_case=False,
     ),
     rule("ruler", rf"(?P<label>\b[A-Z][a-z]+)\s(?P<roman>(?=[IVX]{{2}}){ROMAN})\b", _roman, ignore_case=False),
-    rule("version", r"\d+(?:\.\d+){2,}", lambda m: beside_letters(m, " point ".join(map(say_number, m[0].split("."))))),
+    rule("version", r"(?<!\d)\d+(?:\.\d+){2,}", lambda m: beside_letters(m, " point ".join(map(say_number, m[0].split("."))))),
     rule("number_sign", r"(?<!\w)#\s?(?=\d)", "number "),
     rule("about", r"~\s?(?=\d)", "about "),
     rule("over", r"(?<!\w)\+\s?(?=\d)", "plus "),

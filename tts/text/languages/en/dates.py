@@ -7,7 +7,7 @@ from typing import Final
 
 from tts.text.languages.en import words
 from tts.text.numbers import cardinal, ordinal, year
-from tts.text.rules import any_of, compiled, rule
+from tts.text.rules import any_of, compiled, rule, text_after, text_before
 
 _DATE_BEFORE = compiled(r"\b(?:on|by|until|till|before|after|since|due|date:?|from|for)\s*$")
 _YEAR_BEFORE = compiled(
@@ -48,7 +48,7 @@ def _month_day(match: re.Match[str]) -> str:
     if (month, day) == (9, 11):
         return "nine eleven"
     padded = match[1].startswith("0") or match[2].startswith("0")
-    named = padded or _DATE_BEFORE.search(match.string[: match.start()])
+    named = padded or _DATE_BEFORE.search(text_before(match))
     return say_date(month, day) if named and _is_date(month, day) else match.group()
 
 
@@ -73,7 +73,7 @@ def _day_of(match: re.Match[str]) -> str:
 
 
 def _year(match: re.Match[str]) -> str:
-    value, before, after = int(match.group()), match.string[: match.start()], match.string[match.end() :]
+    value, before, after = int(match.group()), text_before(match), text_after(match)
     named = _YEAR_BEFORE.search(before) or re.search(rf"{_MONTH}\s*$", before, re.IGNORECASE)
     recent = 1900 <= value <= 2099 and not _PLURAL_AFTER.match(after)
     return (
@@ -84,7 +84,7 @@ def _year(match: re.Match[str]) -> str:
 
 
 def _decade(match: re.Match[str]) -> str:
-    if not (match[1] or len(match[2]) == 4 or _DECADE_BEFORE.search(match.string[: match.start()])):
+    if not (match[1] or len(match[2]) == 4 or _DECADE_BEFORE.search(text_before(match))):
         return match.group()
     spoken = year(int(match[2]), "en") if len(match[2]) == 4 else cardinal(int(match[2]), "en")
     return spoken[:-1] + "ies" if spoken.endswith("y") else spoken + "s"
@@ -122,7 +122,7 @@ def _clock(match: re.Match[str]) -> str:
         spoken += "" if half else " o'clock" if 1 <= hour <= 12 else " hundred"
     else:
         spoken += f" {'oh ' if minute < 10 else ''}{cardinal(minute, 'en')}"
-    ends = "." if match.group().endswith(".") and re.match(r"\s*(?:[A-Z]|$)", match.string[match.end() :]) else ""
+    ends = "." if match.group().endswith(".") and re.match(r"\s*(?:[A-Z]|$)", text_after(match)) else ""
     return spoken + half + ends
 
 

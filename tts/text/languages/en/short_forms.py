@@ -6,19 +6,19 @@ import re
 from typing import Final
 
 from tts.text.languages.en import words
-from tts.text.rules import any_of, rule, table_rule
+from tts.text.rules import any_of, rule, table_rule, text_after, text_before
 
 
 def _etc(match: re.Match[str]) -> str:
-    rest = match.string[match.end() :].lstrip()
+    rest = text_after(match).lstrip()
     return "et cetera" + ("." if not rest or rest[0].isupper() else "")
 
 
 def _saint(match: re.Match[str]) -> str:
-    after_name = re.search(r"(?:[A-Z]\w+|\d(?:st|nd|rd|th))\s$", match.string[: match.start()])
-    before_name = re.match(r"\s[A-Z]", match.string[match.end() :])
+    after_name = re.search(r"(?:[A-Z]\w+|\d(?:st|nd|rd|th))\s$", text_before(match))
+    before_name = re.match(r"\s[A-Z]", text_after(match))
     if after_name or not before_name:
-        ends = "." if not match.string[match.end() :].strip() or before_name else ""
+        ends = "." if not text_after(match).strip() or before_name else ""
         return f"Street{ends}"
     return "Saint"
 

@@ -14,11 +14,11 @@ from tts.text.languages.pt_br.gender import gender_of
 from tts.text.languages.pt_br.speech import NUM, read, say_digits, say_number
 from tts.text.numbers import Gender, beside_letters, cardinal, ordinal
 from tts.text.roman import ROMAN, roman_value
-from tts.text.rules import any_of, rule
+from tts.text.rules import any_of, rule, text_after, text_before
 
 
 def _around(match: re.Match[str], number: int) -> Gender:
-    return gender_of(number, match.string[: match.start()], match.string[match.end() :])
+    return gender_of(number, text_before(match), text_after(match))
 
 
 def _ordinal(match: re.Match[str]) -> str:
@@ -71,7 +71,7 @@ COUNTS: Final = (
     rule("decade", r"(?<=\banos )'(\d0)\b", lambda m: m[1]),
     rule(
         "version",
-        r"(?!\d{1,3}(?:\.\d{3})+(?![\d.]))\d+(?:\.\d+){2,}",
+        r"(?<!\d)(?!\d{1,3}(?:\.\d{3})+(?![\d.]))\d+(?:\.\d+){2,}",
         lambda m: beside_letters(m, " ponto ".join(map(say_number, m[0].split(".")))),
     ),
     rule("number_sign", r"(?<!\w)#\s?(?=\d)|(?<!\w)n[o°]\.?\s?(?=\d)", "número "),

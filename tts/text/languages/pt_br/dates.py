@@ -11,7 +11,7 @@ from typing import Final
 
 from tts.text.languages.pt_br import words
 from tts.text.numbers import Gender, cardinal
-from tts.text.rules import any_of, compiled, rule
+from tts.text.rules import any_of, compiled, rule, text_before
 
 _FRACTIONS = frozenset({(1, 2), (1, 3), (2, 3), (1, 4), (3, 4), (1, 5), (1, 8), (1, 10)})
 _DATE_BEFORE = compiled(r"(?:\bdias?|\bem|\bat[ée]|\bdesde|\bdata:?|\bpara|\bpro dia|\ba partir de|\bde|\bno dia)\s*$")
@@ -46,7 +46,7 @@ def _with_year(match: re.Match[str]) -> str:
 
 def _day_month(match: re.Match[str]) -> str:
     first, second = match[1], match[2]
-    day, month, before = int(first), int(second), match.string[: match.start()]
+    day, month, before = int(first), int(second), text_before(match)
     if (day, month) == (24, 7):
         return "vinte e quatro por sete"
     named = _DATE_BEFORE.search(before) is not None
@@ -84,7 +84,7 @@ def _clock(match: re.Match[str]) -> str:
         return match.group()
     if minute == 0:
         return _hours(hour)
-    short = match["sign"] == ":" or _CLOCK_BEFORE.search(match.string[: match.start()])
+    short = match["sign"] == ":" or _CLOCK_BEFORE.search(text_before(match))
     if short and "min" not in match.group().lower():
         hours = "zero hora" if hour == 0 else cardinal(hour, "pt", Gender.FEMININE)
         return f"{hours} e {cardinal(minute, 'pt')}"
@@ -92,7 +92,7 @@ def _clock(match: re.Match[str]) -> str:
 
 
 def _span(match: re.Match[str]) -> str:
-    on_the_clock = "h" in match[1] or _CLOCK_BEFORE.search(match.string[: match.start()])
+    on_the_clock = "h" in match[1] or _CLOCK_BEFORE.search(text_before(match))
     to = "às" if match[2] in {"às", "as"} or (match[2] != "a" and on_the_clock) else "a"
     return f"{cardinal(int(match[1].rstrip(' h')), 'pt', Gender.FEMININE)} {to} {match[3]}"
 

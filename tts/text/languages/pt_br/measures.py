@@ -9,7 +9,7 @@ from tts.text.languages.pt_br import words
 from tts.text.languages.pt_br.gender import gender_of
 from tts.text.languages.pt_br.speech import NUM, START, read, say_number
 from tts.text.numbers import FRACTION, Gender, beside_letters, cardinal
-from tts.text.rules import any_of, rule
+from tts.text.rules import any_of, rule, text_after
 
 _SCALES: Final = {"k": "mil", "mi": "milhão", "m": "milhão", "bi": "bilhão", "b": "bilhão"}
 _SCALE: Final = r"(?:\s?(?P<scale>mil(?:hão|hões|hoes)?|bilh(?:ão|ões)|trilh(?:ão|ões)|mi|bi|k|M|B)(?!\w))?"
@@ -64,7 +64,7 @@ def _times(match: re.Match[str]) -> str:
     is_score = (
         len(left) == len(right) == 1
         and (left, right) != ("4", "4")
-        and not re.match(r"\s?[a-z²%]", match.string[match.end() :])
+        and not re.match(r"\s?[a-z²%]", text_after(match))
     )
     return f"{left} {'a' if is_score else 'por'} {right}"
 
@@ -86,7 +86,7 @@ def _fraction(match: re.Match[str]) -> str:
     if part is None or over >= under or (over > 1 and under > 5):
         between = "de" if under in words.FULL_MARKS and over <= under else "barra"
         return beside_letters(match, f"{whole or ''} {over} {between} {under} {match['unit'] or ''}".strip())
-    feminine = unit.feminine if unit else gender_of(1, "", match.string[match.end() :]) is Gender.FEMININE
+    feminine = unit.feminine if unit else gender_of(1, "", text_after(match)) is Gender.FEMININE
     if under == 2:
         spoken = "meia" if feminine else "meio"
     else:

@@ -6,11 +6,11 @@ import re
 from typing import Final
 
 from tts.text.languages.pt_br import words
-from tts.text.rules import any_of, capitalised, rule, table_rule
+from tts.text.rules import any_of, capitalised, rule, table_rule, text_after
 
 
 def _why(match: re.Match[str]) -> str:
-    ends = re.match(r"\s*(?:[?.!]|$)", match.string[match.end() :])
+    ends = re.match(r"\s*(?:[?.!]|$)", text_after(match))
     spoken = "por quê" if ends else "por que"
     return capitalised(spoken) if match[0][0].isupper() else spoken
 
@@ -27,7 +27,7 @@ def _weekday(match: re.Match[str]) -> str:
 
 
 def _etc(match: re.Match[str]) -> str:
-    rest = match.string[match.end() :].lstrip()
+    rest = text_after(match).lstrip()
     return "etcétera" + ("." if not rest or rest[0].isupper() else "")
 
 
