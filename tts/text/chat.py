@@ -1,4 +1,4 @@
-"""The habits of chats, said as a listener wants them: links, addresses, emoji, stage directions, laughter.
+"""The habits of chats, said as a listener wants them: emoji, stage directions, laughter.
 
 Every function takes and gives plain text, and names what it left out. Knows a language only as data.
 """
@@ -13,63 +13,12 @@ from tts.text.languages.base import Language
 from tts.text.notes import Note
 from tts.text.rules import compiled, text_after, text_before
 
-_TLD = (
-    "com|org|net|gov|edu|mil|info|biz|app|dev|io|ai|co|me|tv|br|pt|us|uk|ca|au|eu|de|fr|es|it|jp|kr|cn|ru|ly|gl|gg|to|"
-    "link|shop|store|online|site|tech|cloud|blog|news"
-)
-_HOST = rf"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:{_TLD})"
-_EMAIL = re.compile(rf"(?<![\w.+-])(?:mailto:)?([a-z0-9][\w.+-]*)@({_HOST})(?![\w-])", re.IGNORECASE)
-_URL = re.compile(r"\b(?:https?|ftp)://(?:[^\s/@]*@)?([^\s/?#:()<>\"',]+)(?::\d+)?([/?#][^\s<>\"]*)?", re.IGNORECASE)
-_BARE_HOST = re.compile(rf"(?<![\w.@/-])({_HOST})(?![\w@-])(?::\d+)?(/[^\s<>\"]*)?", re.IGNORECASE)
-_HANDLE = re.compile(r"(?<![\w@])@(\w(?:[\w.]*\w)?)")
-_HASHTAG = re.compile(r"(?<![\w#&])#(?=[^\W\d_])(\w+)")
-_CAMEL = re.compile(r"(?<=[a-zà-ÿ0-9])(?=[A-ZÀ-Þ])")
 _EMOTICON = re.compile(
-    r"(?<![\w])(?:[:;=]['’]?[-o^]?[)\](\[dDpP/\\|*oO]+|[xX]D+|[:;]['’]?[-]?[cC<>{}]+|<3+|</3|\^_*\^|[;T]_[;T]|[oO]_[oO]|-_+-|"
+    r"(?<![\w])(?:[:;=]['’]?[-o^]?[)\](\[dDpP/\\|*oO]+|[xX]D+|[:;]['’]?[-]?[cC<>{}]+|<3+(?![\d%]|[.,]\d)|</3|\^_*\^|[;T]_[;T]|[oO]_[oO]|-_+-|"
     r">[_.]<|:v|\\o/|¯\\_\(ツ\)_/¯)(?![^\W\d_])"
 )
 _ACTION = re.compile(r"\*([^*\n]{1,80})\*|\(([^()\n]{1,40})\)|\[([^\[\]\n]{1,40})\]")
 _DRAWN_OUT = re.compile(r"(?<!\d)([a-zà-ÿ]|(?<=[A-ZÀ-Þ])[ABD-HJKN-UWYZÀ-Þ])\1{2,}([a-zà-ÿ]?)")
-_TRAILING = ".,;:!?)]'\"*"
-
-
-def say_links(text: str, language: Language) -> tuple[str, tuple[Note, ...]]:
-    """Addresses as words: a URL as its domain, an e-mail sign by sign, @names and #tags by name."""
-    notes: list[Note] = []
-
-    def domain(match: re.Match[str]) -> str:
-        path = match.group(2) or ""
-        kept = path[len(path.rstrip(_TRAILING)) :]
-        if len(path) > len(kept) + 1:
-            notes.append(Note.LINK)
-        host, ending = match.group(1), ""
-        if not path:
-            bare = host.rstrip(_TRAILING)
-            host, ending = bare, host[len(bare) :]
-        return _spoken_host(host, language) + kept + ending
-
-    def address(match: re.Match[str]) -> str:
-        name = _signs(match.group(1), language)
-        return f"{name} {language.words_for['@']} {_spoken_host(match.group(2), language)}"
-
-    text = _EMAIL.sub(address, text)
-    text = _URL.sub(domain, text)
-    text = _BARE_HOST.sub(domain, text)
-    text = _HANDLE.sub(lambda m: f"{language.words_for['@']} {_signs(m[1], language)}", text)
-    text = _HASHTAG.sub(lambda m: f"{language.words_for['#']} " + _CAMEL.sub(" ", m[1].replace("_", " ")), text)
-    return text, tuple(dict.fromkeys(notes))
-
-
-def _spoken_host(host: str, language: Language) -> str:
-    labels = host.lower().removeprefix("www.").split(".")
-    spoken = [language.spoken_tlds.get(label, label) if place else label for place, label in enumerate(labels)]
-    return _signs(f" {language.words_for['.']} ".join(filter(None, spoken)), language)
-
-
-def _signs(text: str, language: Language) -> str:
-    for sign in "._-+":
-        text = text.replace(sign, f" {language.words_for[sign]} ")
-    return re.sub(r"\s+", " ", text).strip()
 
 
 def drop_emoji(text: str) -> tuple[str, tuple[Note, ...]]:

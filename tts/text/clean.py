@@ -30,10 +30,19 @@ _KEPT_AS_WRITTEN = frozenset("ªº²³™℠°！？，；：")
 _LONG_RUN = re.compile(r"([^\w\s`|-])\1{3,}")
 
 
+# "10⁻⁵" is a power; ² and ³ alone belong to units and stay
+_RAISED = re.compile(r"(?<=[\w)])(?![²³](?![⁰¹²³⁴-⁹]))(⁻?)([⁰¹²³⁴-⁹]+)")
+
+
+def _power(match: re.Match[str]) -> str:
+    return f"^{'-' if match[1] else ''}{unicodedata.normalize('NFKC', match[2])}"
+
+
 def clean(text: str) -> str:
     """The text in NFC with ASCII quotes, hyphens and digits, without tokens, tags and invisible characters."""
     text = text.replace("\r\n", "\n")
     text = _KEYCAP.sub(r"\1. ", text)
+    text = _RAISED.sub(_power, text)
     text = _SPECIAL_TOKEN.sub(" ", text)
     text = _LINE_BREAK_TAG.sub("\n", text)
     text = _TAG.sub(" ", text)
@@ -57,5 +66,7 @@ def _plain(character: str) -> str:
         return character
     compatible = unicodedata.normalize("NFKC", character).replace("\u2044", "/")
     if compatible != character and compatible.isascii():
+        if category == "No" and compatible.isdigit():
+            return f" {compatible} "  # "①②" are two numbers
         return f" {compatible}" if "/" in compatible else compatible
     return character

@@ -36,8 +36,21 @@ def _parser() -> MarkdownIt:
 def read_markdown(text: str) -> tuple[tuple[Block, ...], tuple[Note, ...]]:
     """The text's blocks in order, and what could not be kept."""
     notes: list[Note] = []
-    blocks = [block for block in _blocks(_parser().parse(text), notes) if block.text.strip()]
+    blocks = [block for block in _blocks(_parser().parse(_without_citations(text)), notes) if block.text.strip()]
     return tuple(blocks), tuple(dict.fromkeys(notes))
+
+
+_CITATION = re.compile(
+    r"(?<=[\w.,;:!?)\]\"'%*])(?: ?\[\^?[1-9]\d{0,2}\](?:\(https?://[^\s()]{1,300}\))?(?!\()"
+    r"|\[[1-9]\d{0,2}(?:[,–-] ?[1-9]\d{0,2}){1,8}\](?!\())"
+    r"|【[^】\n]{0,80}】"
+)
+_MORE_THAN = re.compile(r"^>(?=[\d=$€£¥₹]|[A-Za-z]{1,2}\$)", re.MULTILINE)
+
+
+def _without_citations(text: str) -> str:
+    """The text without marks of sources ("[1]"); a line that begins with ">10" is no quotation."""
+    return _MORE_THAN.sub(r"\>", _CITATION.sub("", text))
 
 
 def _blocks(tokens: list[Token], notes: list[Note]) -> Iterator[Block]:

@@ -45,7 +45,8 @@ class Numeral:
         elif decimal in written:
             point = written.rfind(decimal) if written.count(decimal) == 1 else -1
         else:
-            point = -1 if re.fullmatch(rf"[1-9]\d{{0,2}}(?:\{group}\d{{3}})*", written) else written.rfind(group)
+            grouped = re.fullmatch(rf"[1-9]\d{{0,2}}(?:\{group}\d{{3}})*", written) or written.count(group) > 1
+            point = -1 if grouped else written.rfind(group)
         whole, fraction = (written, "") if point < 0 else (written[:point], written[point + 1 :])
         return cls(whole=int(re.sub(r"\D", "", whole) or "0"), fraction=fraction)
 

@@ -17,12 +17,13 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from tts.errors import BadText
-from tts.text.chat import drop_emoji, laugh, play_actions, say_links, shorten_elongation
+from tts.text.chat import drop_emoji, laugh, play_actions, shorten_elongation
 from tts.text.clean import clean
 from tts.text.duration import expected_duration_s
 from tts.text.languages import canonical_tag, language_for
 from tts.text.languages.base import Language
 from tts.text.lexicon import lexicon_rules
+from tts.text.links import say_links
 from tts.text.markup import Block, join_lines, read_markdown
 from tts.text.notes import REFUSED_WHEN_STRICT, Note
 from tts.text.numbers import cardinal

@@ -51,7 +51,6 @@ def _passes(character: str, language: Language) -> bool:
     return not language.scripts or script in language.scripts
 
 
-
 def _one_mark(match: re.Match[str]) -> str:
     """The mark that a run of them comes to: a question outweighs a shout, a shout a trail, any end a pause."""
     run = match.group()

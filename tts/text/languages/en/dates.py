@@ -1,44 +1,52 @@
-"""Dates, years and times of day in English: 3/5 is the fifth of March, 2026 is "twenty twenty-six"."""
+"""Dates and years in English: 3/5 is the fifth of March, 2026 is "twenty twenty-six"."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
+from tts.text.languages.calendar import YEAR_FIRST, YEAR_LAST, full_year, is_date, is_version
 from tts.text.languages.en import words
 from tts.text.numbers import cardinal, ordinal, year
 from tts.text.rules import any_of, compiled, rule, text_after, text_before
 
-_DATE_BEFORE = compiled(r"\b(?:on|by|until|till|before|after|since|due|date:?|from|for)\s*$")
+_DATE_BEFORE = compiled(
+    r"\b(?:on|by|until|till|through|thru|before|after|since|due|dates?:?|dated|from|for|expir(?:es?|ed|ing|y):?|exp\.?|"
+    r"starts?|starting|begins?|beginning|ends?|ending|opens?|closes?|arrives?|arriving|leaves?|leaving|departs?|born|"
+    r"deadline:?|deadline is|scheduled|effective|as of|valid|renews?|today is|tomorrow is|it's|birthday:?)\s*$"
+)
 _YEAR_BEFORE = compiled(
     r"\b(?:in|since|by|of|from|until|till|year|circa|to|around|before|after|late|early|class of)\s*$"
 )
 _PLURAL_AFTER = compiled(r"\s+(?:[a-z]{2,}s|people|men|women|children|percent|dollars|more|of)\b")
 _DECADE_BEFORE = compiled(r"\b(?:the|early|late|mid|my|his|her|their|your|our)[\s-]+$")
-_MONTH: Final = any_of([*words.MONTHS, *(f"{short}." for short in words.MONTHS_SHORT)])
+_MONTH: Final = any_of(
+    [*words.MONTHS, *(form for short in words.MONTHS_SHORT if short != "may" for form in (f"{short}.", short))]
+)
+_SHORT: Final = any_of([form for short in words.MONTHS_SHORT for form in (short, short.capitalize())])
+_WITH_MONTH_BEFORE: Final = r"\b(?:in|since|by|until|till|from|to|of|last|next|this|early|late|mid|before|after)[ -]"
 
 
-def say_date(month: int, day: int, full_year: int | None = None) -> str:
+def say_date(month: int, day: int, of_year: int | None = None) -> str:
     """The day as an ordinal: "March fifth, twenty twenty-six"."""
     spoken = f"{words.MONTHS[month - 1]} {ordinal(day, 'en')}"
-    return spoken if full_year is None else f"{spoken}, {year(full_year, 'en')}"
+    return spoken if of_year is None else f"{spoken}, {year(of_year, 'en')}"
 
 
-def _is_date(month: int, day: int) -> bool:
-    return 1 <= month <= 12 and 1 <= day <= 31
+def _year_first(match: re.Match[str]) -> str:
+    written_year, month, day = int(match[1]), int(match[3]), int(match[4])
+    at = " at " if match[0].endswith("T") else ""
+    dated = is_date(day, month) and 1000 <= written_year < 3000
+    return say_date(month, day, written_year) + at if dated else match.group()
 
 
-def _iso(match: re.Match[str]) -> str:
-    full_year, month, day = (int(part) for part in match.groups())
-    return say_date(month, day, full_year) if _is_date(month, day) else match.group()
-
-
-def _with_year(match: re.Match[str]) -> str:
+def _year_last(match: re.Match[str]) -> str:
     month, day = int(match[1]), int(match[3])
-    full_year = int(match[4]) + (0 if len(match[4]) > 2 else 2000 if int(match[4]) < 70 else 1900)
-    if not _is_date(month, day) and _is_date(day, month):
-        month, day = day, month
-    return say_date(month, day, full_year) if _is_date(month, day) else match.group()
+    if is_version(match, _DATE_BEFORE):
+        return match.group()
+    if not is_date(day, month):
+        month, day = day, month  # as most of the world writes it
+    return say_date(month, day, full_year(match[4])) if is_date(day, month) else match.group()
 
 
 def _month_day(match: re.Match[str]) -> str:
@@ -49,19 +57,23 @@ def _month_day(match: re.Match[str]) -> str:
         return "nine eleven"
     padded = match[1].startswith("0") or match[2].startswith("0")
     named = padded or _DATE_BEFORE.search(text_before(match))
-    return say_date(month, day) if named and _is_date(month, day) else match.group()
+    return say_date(month, day) if named and is_date(day, month) else match.group()
 
 
 def _month_name(written: str) -> str:
     return words.MONTHS_SHORT[written.rstrip(".").lower()[:3]]
 
 
+def _months(match: re.Match[str]) -> str:
+    return f"{_month_name(match[1])} to {_month_name(match[2])}"
+
+
 def _named_day(match: re.Match[str]) -> str:
-    day, full_year = int(match[2]), match[3]
+    day, written = int(match[2]), match[3]
     if not 1 <= day <= 31:
         return match.group()
     spoken = f"{_month_name(match[1])} {ordinal(day, 'en')}"
-    return f"{spoken}, {year(int(full_year), 'en')}" if full_year else spoken
+    return f"{spoken}, {year(int(written), 'en')}" if written else spoken
 
 
 def _day_of(match: re.Match[str]) -> str:
@@ -91,8 +103,8 @@ def _decade(match: re.Match[str]) -> str:
 
 
 DATES: Final = (
-    rule("iso_date", r"\b(\d{4})-(\d{2})-(\d{2})(?:T[\d:]+Z?)?\b", _iso),
-    rule("date_with_year", r"(?<![\w./-])(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?![\w/]|[.-]\d)", _with_year),
+    rule("year_first", YEAR_FIRST, _year_first),
+    rule("year_last", YEAR_LAST, _year_last),
     rule("month_and_day", r"(?<![\w.,/-])(\d{1,2})/(\d{1,2})(?![\w/]|[.,-]\d|\s?%)", _month_day),
     rule(
         "named_day",
@@ -101,53 +113,25 @@ DATES: Final = (
     ),
     rule(
         "day_of_month",
-        rf"\b(?:the\s)?(\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?({_MONTH})(?:,?\s(\d{{4}}))?(?!\w)",
+        rf"\b(?:the\s)?(\d{{1,2}})(?:st|nd|rd|th)?(?:\s(?:of\s)?|-)({_MONTH})(?:(?:,?\s|-)(\d{{4}}))?(?!\w)",
         _day_of,
+    ),
+    rule(
+        "month_and_year",
+        rf"(?<![\w/-])({_MONTH})(?:\s?[/-]\s?|\s')((?:19|20)\d\d|\d\d)(?![\w/]|[.,:]\d)",
+        lambda m: f"{_month_name(m[1])} {year(full_year(m[2]), 'en')}",
+    ),
+    rule("short_month_of_year", rf"\b({_SHORT})\.?\s(?=(?:19|20)\d\d\b)", lambda m: f"{_month_name(m[1])} "),
+    rule("months", rf"(?<![\w/])({_SHORT})\.?\s?[-–]\s?({_SHORT})\b\.?", _months, ignore_case=False),
+    rule(
+        "month_alone",
+        rf"({_WITH_MONTH_BEFORE})(Jan|Feb|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)\b(?!\s[A-Z])(?:\.(?=\s[a-z]|,))?",
+        lambda m: m[1] + _month_name(m[2]),
+        ignore_case=False,
     ),
     rule("decade", r"(?<!\w)(')?((?:1[1-9]|20)\d0|[1-9]0)'?s\b", _decade),
 )
 YEARS: Final = (
     rule("years", r"(?<![\w.,/$€£-])((?:19|20)\d\d)\s?[-–]\s?((?:19|20)\d\d)(?![\w,/])", lambda m: f"{m[1]} to {m[2]}"),
     rule("year", r"(?<![\w.,/$€£:#+-])(?:1[1-9]|20)\d\d(?![\w/%°:-]|[.,]\d|\s?[°%$€£])", _year),
-)
-
-
-def _clock(match: re.Match[str]) -> str:
-    hour, minute, half = int(match["hour"]), int(match["minute"] or 0), match["half"]
-    if hour > 24 or minute > 59:
-        return match.group()
-    half = f" {half.replace('.', '').replace(' ', '').upper()}" if half else ""
-    spoken = cardinal(hour, "en")
-    if minute == 0:
-        spoken += "" if half else " o'clock" if 1 <= hour <= 12 else " hundred"
-    else:
-        spoken += f" {'oh ' if minute < 10 else ''}{cardinal(minute, 'en')}"
-    ends = "." if match.group().endswith(".") and re.match(r"\s*(?:[A-Z]|$)", text_after(match)) else ""
-    return spoken + half + ends
-
-
-_HALF: Final = r"(?P<half>[ap]\.?\s?m\b\.?)"
-
-
-def _duration(match: re.Match[str]) -> str:
-    hours, minutes = int(match[1]), int(match[2])
-    return (
-        f"{cardinal(hours, 'en')} {'hour' if hours == 1 else 'hours'} "
-        f"{cardinal(minutes, 'en')} {'minute' if minutes == 1 else 'minutes'}"
-    )
-
-
-TIMES: Final = (
-    rule("duration", r"(?<![\w.,:/])(\d{1,2})\s?h(?:rs?)?\s?(\d{1,2})\s?m(?:in|ins)?\b", _duration),
-    rule("clock_span", r"(?<=\d)(:\d\d|\s?[ap]m)\s?[-–]\s?(?=\d)", lambda m: f"{m[1]} to "),
-    rule(
-        "hours_span", rf"(?<![\w.,:/-])(\d{{1,2}})\s?[-–]\s?(?=\d{{1,2}}(?::\d\d)?\s?{_HALF})", lambda m: f"{m[1]} to "
-    ),
-    rule(
-        "clock",
-        rf"(?<![\w.,:/])(?P<hour>\d{{1,2}})[:h](?P<minute>\d{{2}})(?::\d{{2}})?(?![\w:])(?:\s?{_HALF})?",
-        _clock,
-    ),
-    rule("clock_close", rf"(?<![\w.,:/])(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})\s?{_HALF}", _clock),
-    rule("hour_of_day", rf"(?<![\w.,:/])(?P<hour>\d{{1,2}})(?P<minute>)\s?{_HALF}", _clock),
 )

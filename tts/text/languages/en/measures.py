@@ -5,17 +5,27 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from tts.text.languages.compounds import compound_rule
 from tts.text.languages.en import words
 from tts.text.languages.en.speech import NUM, START, read, say_number
 from tts.text.numbers import FRACTION, beside_letters, cardinal, ordinal, year
 from tts.text.rules import any_of, rule
 
-_SCALES: Final = {"k": "thousand", "m": "million", "mm": "million", "mn": "million", "b": "billion", "bn": "billion"}
-_SCALE: Final = r"(?:\s?(?P<scale>thousand|million|billion|trillion|k|m|mn|bn|b)(?!\w))?"
-_SCALED: Final = r"\s?(?:thousand|[mbt]illion|trillion|k\b|m\b|b\b|bn\b)"
+_SCALES: Final = {
+    "k": "thousand",
+    "kk": "million",
+    "m": "million",
+    "mm": "million",
+    "mn": "million",
+    "b": "billion",
+    "bn": "billion",
+}
+_SCALE: Final = r"(?:\s?(?P<scale>thousand|million|billion|trillion|lakh|crore|kk|k|m|mn|bn|b)(?!\w))?"
+_SCALED: Final = r"\s?(?:thousand|[mbt]illion|trillion|kk?\b|m\b|b\b|bn\b)"
 _SIGN: Final = r"(?P<sign>(?<!\w)-\s?)?"
 _MONEY: Final = any_of(words.CURRENCIES)
 _UNIT: Final = any_of(words.UNITS)
+_ABOVE: Final = {unit: name for unit, name in words.UNITS.items() if "/" not in unit} | words.UNITS_OF_COMPOUNDS
 
 
 def _scaled(written: str, scale: str) -> str:
@@ -38,8 +48,12 @@ def _money(match: re.Match[str]) -> str:
 
 
 def _measure(match: re.Match[str]) -> str:
-    unit = words.UNITS[match["unit"].lower()]
-    return f"{say_number(match['number'])} {unit.one if match['number'] == '1' else unit.many}"
+    return _amount(match["number"], match["unit"])
+
+
+def _amount(written: str, symbol: str) -> str:
+    unit = _ABOVE.get(symbol.lower()) or words.UNITS[symbol.lower()]
+    return f"{say_number(written)} {unit.one if written == '1' else unit.many}"
 
 
 def _by(match: re.Match[str]) -> str:
@@ -78,16 +92,17 @@ MEASURES: Final = (
     rule("money_range", rf"({_MONEY}\s?)({NUM})\s?[-–]\s?(?:{_MONEY}\s?)?({NUM})(?!{_SCALED})", _money_range),
     rule("money", rf"{_SIGN}(?<![\w$])(?P<currency>{_MONEY})\s?(?P<number>{NUM}){_SCALE}", _money),
     rule("money_after", rf"{_SIGN}{START}(?P<number>{NUM}){_SCALE}\s?(?P<currency>{_MONEY})(?!\w)", _money),
-    rule("per", rf"(?<=[a-z])\s?/\s?({any_of(words.PER)})(?!\w)(?<!km/h)(?<!m/s)", _per),
-    rule("range", rf"{START}({NUM})\s?[-–—]\s?(?={NUM}(?:\s?(?:{_UNIT}|k))?(?![\w/-]))", lambda m: f"{m[1]} to "),
-    rule("minus", r"(?<![\w)])-\s?(?=\d)", "minus "),
+    rule("range", rf"{START}({NUM})\s?[-–—]\s?(?={NUM}(?:\s?(?:{_UNIT}|kk?))?(?![\w-]|/\d))", lambda m: f"{m[1]} to "),
+    compound_rule(_ABOVE, NUM, "per", _amount),
+    rule("per", rf"(?<=[a-z])\s?/\s?({any_of(words.PER)})(?!\w)", _per),
+    rule("minus", r"(?<![\w)])(?<!\d\s)-\s?(?=\d)", "minus "),
     rule("by", r"(?<![\d.,])(\d+)\s?[x×]\s?(\d+)(?![\d.,]\d)", _by),
     rule("by_measure", r"(?<=[\w²])\s[x×]\s(?=\d)", " by "),
     rule("times", r"(?<![\w.,])(\d+(?:\.\d+)?)\s?[x×](?!\w)", lambda m: f"{m[1]} {'time' if m[1] == '1' else 'times'}"),
     rule("height", r"(?<![\w.,])([3-8])'\s?(\d{1,2})\b\"?", _height),
     rule("generation", r"\b([2-6])G\b|\b([248])K\b", lambda m: f"{say_number(m[0][0])} {m[0][-1]}", ignore_case=False),
     rule("million", rf"{START}({NUM})(M|B)(?!\w)", lambda m: _scaled(m[1], m[2]), ignore_case=False),
-    rule("thousands", rf"{START}({NUM})\s?(k)(?!\w)", lambda m: _scaled(m[1], m[2])),
+    rule("thousands", rf"{START}({NUM})\s?(kk?)(?!\w)", lambda m: _scaled(m[1], m[2])),
     rule("fraction", rf"{FRACTION}(?:\s?(?P<unit>{_UNIT})(?![\w°º]))?", _fraction),
     rule("measure", rf"(?<![\w.,/])(?P<number>{NUM})\s?(?P<unit>{_UNIT})(?![\w°º']|\.\s\d)", _measure),
 )

@@ -6,7 +6,10 @@ from typing import Final
 
 from tts.text.numbers import Numeral, cardinal
 
-NUM: Final = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d+(?:[.,]\d+)?)(?!\d)"
+# the second form is India's: 1,00,000
+NUM: Final = (
+    r"(?:\d{1,2}(?:,\d\d)+,\d{3}(?:\.\d+)?|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d+(?:[.,]\d+)?)(?!\d)"
+)
 START: Final = r"(?<![\w.,/-])"
 
 

@@ -21,13 +21,15 @@ TITLES: Final = {
     "apt.": "apartment", "ltd.": "limited", "p.s.": "P S", "ps.": "P S", "w/": "with", "w/o": "without",
     "b/c": "because", "and/or": "and or", "n/a": "not applicable", "a.m.": "AM", "p.m.": "PM", "u.s.": "US",
     "u.s.a.": "USA", "u.k.": "UK", "misc.": "miscellaneous", "ca.": "circa", "bldg.": "building",
+    "ln.": "lane", "hwy.": "highway", "pkwy.": "parkway",
 }  # fmt: skip
+SPELLINGS: Final = {"c#": "C sharp", "f#": "F sharp", "c++": "C plus plus", "e.u.a.": "USA"}
 
 # these are words or names of their own, and short forms only before a number
 BEFORE_NUMBER: Final = {
     "no.": "number", "nr.": "number", "vol.": "volume", "ch.": "chapter", "fig.": "figure", "ext.": "extension",
     "max.": "maximum", "min.": "minimum", "est.": "established", "tel.": "telephone", "p.": "page", "pp.": "pages",
-    "art.": "article", "sec.": "section",
+    "art.": "article", "n.": "number", "sec.": "section",
 }  # fmt: skip
 
 CHAT: Final = {
@@ -85,6 +87,16 @@ UNITS: Final = _regular(
     "°c": Unit("degree Celsius", "degrees Celsius"), "ºc": Unit("degree Celsius", "degrees Celsius"),
     "°f": Unit("degree Fahrenheit", "degrees Fahrenheit"), "ºf": Unit("degree Fahrenheit", "degrees Fahrenheit"),
     "º": Unit("degree", "degrees"),
+}  # fmt: skip
+
+# these are units only beside a stroke: "mmol/L", "W/m²"
+UNITS_OF_COMPOUNDS: Final = _regular(
+    dl="deciliter", µg="microgram", mol="mole", mmol="millimole", meq="milliequivalent", iu="international unit",
+    kj="kilojoule", j="joule", n="newton", cm3="cubic centimeter",
+) | {
+    "μg": Unit("microgram", "micrograms"), "s²": Unit("second squared", "seconds squared"),
+    "cm³": Unit("cubic centimeter", "cubic centimeters"), "m3": Unit("cubic meter", "cubic meters"),
+    "mmhg": Unit("millimeter of mercury", "millimeters of mercury"),
 }  # fmt: skip
 
 

@@ -22,6 +22,9 @@ _MASCULINE: Final = bag(
     teorema panorama atleta colega guarda motorista dentista artista turista jornalista analista estagiário
     camarada ioga mama coração nota-fiscal personagem pãe irmão cidadão gás mês português inglês freguês chinês
     francês reais milhões bilhões xampu lápis ônibus pires vírus bônus tênis óculos plural trema carma estigma
+    dálmata acrobata diplomata democrata burocrata magnata pirata astronauta internauta poeta profeta psicopata ginasta
+    cineasta entusiasta vira-lata jesuíta eremita ciclista motociclista taxista surfista recepcionista cientista
+    economista especialista pianista violonista guitarrista baterista desenhista roteirista colunista budista
     enigma lema dogma puma guaraná maracujá alvará patamá canadá pará
     """
 )

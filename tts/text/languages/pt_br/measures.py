@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from tts.text.languages.compounds import compound_rule
 from tts.text.languages.pt_br import words
 from tts.text.languages.pt_br.gender import gender_of
 from tts.text.languages.pt_br.speech import NUM, START, read, say_number
 from tts.text.numbers import FRACTION, Gender, beside_letters, cardinal
 from tts.text.rules import any_of, rule, text_after
 
-_SCALES: Final = {"k": "mil", "mi": "milhão", "m": "milhão", "bi": "bilhão", "b": "bilhão"}
-_SCALE: Final = r"(?:\s?(?P<scale>mil(?:hão|hões|hoes)?|bilh(?:ão|ões)|trilh(?:ão|ões)|mi|bi|k|M|B)(?!\w))?"
-_SCALED: Final = r"\s?(?:mil|bilh|trilh|mi\b|bi\b|k\b|M\b|B\b)"
+_SCALES: Final = {"k": "mil", "kk": "milhão", "mi": "milhão", "m": "milhão", "bi": "bilhão", "b": "bilhão"}
+_SCALE: Final = r"(?:\s?(?P<scale>mil(?:hão|hões|hoes)?|bilh(?:ão|ões)|trilh(?:ão|ões)|mi|bi|kk|k|M|B)(?!\w))?"
+_SCALED: Final = r"\s?(?:mil|bilh|trilh|mi\b|bi\b|kk?\b|M\b|B\b)"
 _SIGN: Final = r"(?P<sign>(?<!\w)-\s?)?"
 _MONEY: Final = any_of(words.CURRENCIES)
 _UNIT: Final = any_of(words.UNITS)
+_ABOVE: Final = {unit: name for unit, name in words.UNITS.items() if "/" not in unit} | words.UNITS_OF_COMPOUNDS
 
 
 def _gender(*, feminine: bool) -> Gender:
@@ -49,10 +51,14 @@ def _money(match: re.Match[str]) -> str:
 
 
 def _measure(match: re.Match[str]) -> str:
-    unit = words.UNITS[match["unit"].lower()]
-    number, gender = read(match["number"]), _gender(feminine=unit.feminine)
+    return _amount(match["number"], match["unit"])
+
+
+def _amount(written: str, symbol: str) -> str:
+    unit = _ABOVE.get(symbol.lower()) or words.UNITS[symbol.lower()]
+    number = read(written)
     singular = number.whole == 1 or (number.whole == 0 and bool(number.fraction))
-    return f"{say_number(match['number'], gender)} {unit.one if singular else unit.many}"
+    return f"{say_number(written, _gender(feminine=unit.feminine))} {unit.one if singular else unit.many}"
 
 
 def _per(match: re.Match[str]) -> str:
@@ -62,9 +68,7 @@ def _per(match: re.Match[str]) -> str:
 def _times(match: re.Match[str]) -> str:
     left, right = match[1], match[2]
     is_score = (
-        len(left) == len(right) == 1
-        and (left, right) != ("4", "4")
-        and not re.match(r"\s?[a-z²%]", text_after(match))
+        len(left) == len(right) == 1 and (left, right) != ("4", "4") and not re.match(r"\s?[a-z²%]", text_after(match))
     )
     return f"{left} {'a' if is_score else 'por'} {right}"
 
@@ -103,14 +107,15 @@ MEASURES: Final = (
     rule("instalments", rf"(?<![\w.,])(\d+)\s?[x×](?:\s(?:de\s)?(?={_MONEY}\s?\d)|(?![\w]|\s\d))", _instalments),
     rule("money", rf"{_SIGN}(?<![\w$])(?P<currency>{_MONEY})\s?(?P<number>{NUM}){_SCALE}", _money),
     rule("money_after", rf"{_SIGN}{START}(?P<number>{NUM}){_SCALE}\s?(?P<currency>{_MONEY})(?!\w)", _money),
-    rule("per", rf"(?<=[a-zà-ÿ])\s?/\s?({any_of(words.PER)})(?!\w)(?<!km/h)(?<!m/s)", _per),
-    rule("range", rf"{START}({NUM})\s?[-–—]\s?(?={NUM}(?:\s?(?:{_UNIT}|k))?(?![\w/-]))", lambda m: f"{m[1]} a "),
-    rule("minus", r"(?<![\w)])-\s?(?=\d)", "menos "),
+    rule("range", rf"{START}({NUM})\s?[-–—]\s?(?={NUM}(?:\s?(?:{_UNIT}|kk?))?(?![\w-]|/\d))", lambda m: f"{m[1]} a "),
+    compound_rule(_ABOVE, NUM, "por", _amount),
+    rule("per", rf"(?<=[a-zà-ÿ])\s?/\s?({any_of(words.PER)})(?!\w)", _per),
+    rule("minus", r"(?<![\w)])(?<!\d\s)-\s?(?=\d)", "menos "),
     rule("by", r"(?<![\d.,])(\d+)\s?[x×]\s?(\d+)(?![\d.,]\d)", _times),
     rule("by_measure", r"(?<=[\w²])\s[x×]\s(?=\d)", " por "),
     rule("generation", r"\b([2-6])G\b", lambda m: f"{m[1]} gê", ignore_case=False),
     rule("million", rf"{START}({NUM})(M)(?!\w)", lambda m: _scaled(m[1], m[2]), ignore_case=False),
-    rule("scaled", rf"{START}({NUM})\s?(k|mi|bi)(?!\w)", lambda m: _scaled(m[1], m[2])),
+    rule("scaled", rf"{START}({NUM})\s?(kk?|mi|bi)(?!\w)", lambda m: _scaled(m[1], m[2])),
     rule("floor", rf"(?<=\d)°(?=\s{any_of(words.COUNTED_BY_DEGREE)}\b)", "º"),
     rule("fraction", rf"{FRACTION}(?:\s?(?P<unit>{_UNIT})(?![\w°º]))?", _fraction),
     rule("measure", rf"(?<![\w.,/])(?P<number>{NUM})\s?(?P<unit>{_UNIT})(?![\w°º])", _measure),

@@ -18,7 +18,9 @@ MONTHS: Final = (
 TITLES: Final = {
     "sr.": "senhor", "sra.": "senhora", "srta.": "senhorita", "srs.": "senhores", "sras.": "senhoras",
     "dr.": "doutor", "dra.": "doutora", "drs.": "doutores", "prof.": "professor", "profa.": "professora",
-    "profª": "professora", "eng.": "engenheiro", "sto.": "santo", "sta.": "santa", "sr": "senhor", "sra": "senhora",
+    "profª": "professora", "profª.": "professora", "prof.ª": "professora", "drª": "doutora", "drª.": "doutora",
+    "dr.ª": "doutora", "srª": "senhora", "srª.": "senhora", "sr.ª": "senhora", "s/n": "sem número",
+    "s/nº": "sem número", "eng.": "engenheiro", "sto.": "santo", "sta.": "santa", "sr": "senhor", "sra": "senhora",
     "dr": "doutor", "dra": "doutora", "av.": "avenida", "pça.": "praça", "rod.": "rodovia", "apto.": "apartamento",
     "apto": "apartamento", "apt.": "apartamento", "jd.": "jardim", "bl.": "bloco", "tel.": "telefone",
     "nº": "número", "n°": "número", "n.º": "número", "nºs": "números", "nro.": "número",
@@ -31,10 +33,16 @@ TITLES: Final = {
     "d.c.": "depois de Cristo", "a.c.": "antes de Cristo",
 }  # fmt: skip
 
+SPELLINGS: Final = {
+    "s.a.": "ésse á", "s.a": "ésse á", "s/a": "ésse á", "e.u.a.": "Estados Unidos", "c#": "cê charp",
+    "f#": "éfe charp", "c++": "cê mais mais",
+}  # fmt: skip
+
 # these are words or names of their own, and short forms only before a number
 BEFORE_NUMBER: Final = {
     "art.": "artigo", "cap.": "capítulo", "vol.": "volume", "ap.": "apartamento", "pag.": "página",
-    "p.": "página", "fig.": "figura", "ref.": "referência", "cel.": "celular", "núm.": "número", "min.": "mínimo",
+    "p.": "página", "n.": "número", "n.os": "números",
+    "km": "quilômetro", "fig.": "figura", "ref.": "referência", "cel.": "celular", "núm.": "número", "min.": "mínimo",
     "ed.": "edição", "km.": "quilômetro", "q.": "quadra", "lt.": "lote",
 }  # fmt: skip
 
@@ -53,6 +61,17 @@ CHAT: Final = {
     "d+": "demais", "hrs": "horas", "etc": "etcétera", "wpp": "WhatsApp",
     "eua": "Estados Unidos",
 }  # fmt: skip
+
+# "c vc", "p mim": a letter alone is a preposition before a person
+BEFORE_PERSON: Final = {"c": "com", "p": "para"}
+PERSONS: Final = (
+    "vc", "vcs", "você", "vocês", "ele", "ela", "eles", "elas", "mim", "a gente", "todos", "todo mundo", "tds", "ngm",
+    "quem", "meu", "minha", "seu", "sua", "nós",
+)  # fmt: skip
+SAINTS: Final = (
+    "Paulo", "Pedro", "João", "José", "Luís", "Luiz", "Francisco", "Bernardo", "Caetano", "Carlos", "Gonçalo", "Miguel",
+    "Sebastião", "Vicente", "Bento", "Jorge", "Lourenço", "Mateus", "Marcos", "Roque", "Tomé",
+)  # fmt: skip
 
 SMALL_LETTERS: Final = {"q": "que", "n": "não"}
 
@@ -110,6 +129,19 @@ UNITS: Final = {
     "°": Unit("grau", "graus"),
 }  # fmt: skip
 
+# these are units only beside a stroke: "mmol/L", "W/m²"
+UNITS_OF_COMPOUNDS: Final = {
+    "dl": Unit("decilitro", "decilitros"), "µg": Unit("micrograma", "microgramas"),
+    "μg": Unit("micrograma", "microgramas"), "mol": Unit("mol", "mols"), "mmol": Unit("milimol", "milimols"),
+    "meq": Unit("miliequivalente", "miliequivalentes"),
+    "ui": Unit("unidade internacional", "unidades internacionais", feminine=True),
+    "s²": Unit("segundo ao quadrado", "segundos ao quadrado"),
+    "cm³": Unit("centímetro cúbico", "centímetros cúbicos"), "h": Unit("hora", "horas", feminine=True),
+    "kj": Unit("quilojoule", "quilojoules"), "j": Unit("joule", "joules"), "n": Unit("newton", "newtons"),
+    "kgf": Unit("quilograma-força", "quilogramas-força"),
+    "mmhg": Unit("milímetro de mercúrio", "milímetros de mercúrio"),
+}  # fmt: skip
+
 
 FULL_MARKS: Final = frozenset({5, 10, 20, 50, 100})
 PARTS: Final = {2: "meio", 3: "terço", 4: "quarto", 5: "quinto", 6: "sexto", 8: "oitavo", 10: "décimo"}
@@ -132,6 +164,7 @@ _EURO, _POUND = (
 )
 CURRENCIES: Final = {
     "r$": _REAL, "brl": _REAL, "us$": _DOLLAR, "u$": _DOLLAR, "usd": _DOLLAR, "$": _DOLLAR, "€": _EURO, "eur": _EURO,
+    "₹": Currency("rupia", "rupias", "paisa", "paisas", feminine=True),
     "£": _POUND, "gbp": _POUND, "¥": Currency("iene", "ienes"),
 }  # fmt: skip
 
