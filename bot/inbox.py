@@ -68,7 +68,7 @@ class MailboxInbox:
             await self._keep(update)
         except MailboxError as error:
             raise InboxUnavailable("the store did not take a message") from error
-        except (UnicodeError, orjson.JSONEncodeError) as error:
+        except (UnicodeEncodeError, orjson.JSONEncodeError) as error:
             self._metrics.errors.labels("VALIDATION").inc()
             log.error("update not encodable", error=type(error).__name__)
         except Exception as error:

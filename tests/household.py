@@ -202,7 +202,11 @@ class Household:
             timer=lambda: 0.0,
         )
         self.inbox = MailboxInbox(
-            self.mailbox, metrics=self.metrics, takeover_s=1800, persona_words=lambda: choosing_words(personas())
+            self.mailbox,
+            metrics=self.metrics,
+            takeover_s=1800,
+            persona_words=lambda: choosing_words(personas()),
+            now_ms=self.clock.read_ms,
         )
         self.limits = TurnLimits()
         self.policy = Limits()

@@ -150,6 +150,7 @@ class AccountAlert:
 
     `topic` and `event` are the channel's own words for what happened, `details` what it adds; none names a person.
     `endpoint_id` is empty where the whole account is meant; `until_ms` says when a restriction ends, if that is known.
+    `at_ms` is the channel's clock, if it says so: news come in no order, and more than once.
     """
 
     channel: str
@@ -161,6 +162,7 @@ class AccountAlert:
     severity: Severity = Severity.WARNING
     sending: Sending = Sending.UNTOUCHED
     until_ms: int | None = None
+    at_ms: int | None = None
     faults: tuple[ChannelFault, ...] = ()
 
 

@@ -38,6 +38,7 @@ slot.
   pace:<endpoint>[:<person>]  string  when all sends that are booked will be made up for at the limit's rate, in ms
   alerts                   zset    what the channel said of the account, by time
   hold, stopped            string  why nothing may be sent now
+  ruled_at                 string  when the last ruling on sending was given
   arrivals, status_at
 
 A conversation has at most one token and at most one head turn. `schedule` alone decides what it does next.
@@ -765,6 +766,24 @@ end)
 serve('note_transcript', function(mark, transcript)
   if call('EXISTS', message_key(mark)) == 0 then return 0 end
   call('HSET', message_key(mark), 'transcript', transcript)
+  return 1
+end)
+
+-- Stopping and resuming ----------------------------------------------------------------------------------------------
+
+local STOPPED_FOR_MS = 30 * 24 * 3600 * 1000
+
+-- What the channel (`at_ms` by its clock) or an operator (0: now) says of sending: 'stop' until `until_ms` (0: until
+-- further notice), or 'resume'. News come in no order: what is older than the last ruling changes nothing, and a short
+-- stop does not shorten a long one. Returns 1 if something changed.
+serve('rule_sending', function(ruling, reason, until_ms, at_ms)
+  at_ms = at_ms == '0' and now or tonumber(at_ms)
+  if at_ms < tonumber(call('GET', key('ruled_at')) or 0) then return 0 end
+  call('SET', key('ruled_at'), string.format('%.0f', at_ms), 'PX', STOPPED_FOR_MS)
+  if ruling == 'resume' then return math.min(1, call('DEL', key('hold'), key('stopped'))) end
+  local left_ms = until_ms == '0' and STOPPED_FOR_MS or until_ms - now
+  if left_ms <= math.max(0, call('PTTL', key('stopped'))) then return 0 end
+  call('SET', key('stopped'), reason, 'PX', left_ms)
   return 1
 end)
 

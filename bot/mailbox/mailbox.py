@@ -10,7 +10,6 @@ import asyncio
 import random
 import re
 import secrets
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,7 +28,6 @@ MAX_BLOCK_MS = 5000
 _PART_AND_ATTEMPT = re.compile(r"\d{1,4}:\d{1,4}", re.ASCII)
 _CHECK_TTL_MS = 10_000
 ASK_AGAIN_MS = 60_000
-STOPPED_FOR_MS = 30 * 24 * 3600 * 1000
 
 
 class Mailbox(Desk):
@@ -267,14 +265,17 @@ class Mailbox(Desk):
         """Nothing may be sent with this account until `until_ms`; every worker is told."""
         await self._functions.guarded(lambda: self._redis.set(key("hold"), reason, pxat=until_ms))
 
-    async def stop_sending(self, reason: str, *, until_ms: int | None = None) -> None:
-        """The channel said that nothing can be sent any more: until then, or until it or an operator takes it back."""
-        until_ms = until_ms or int(time.time() * 1000) + STOPPED_FOR_MS
-        await self._functions.guarded(lambda: self._redis.set(key("stopped"), reason, pxat=until_ms))
+    async def stop_sending(self, reason: str, *, until_ms: int | None = None, at_ms: int | None = None) -> bool:
+        """The channel said that nothing can be sent any more: until then, or until it or an operator takes it back.
 
-    async def release_sending(self) -> bool:
-        """Sending may go on; whether it was held or stopped."""
-        return bool(await self._functions.guarded(lambda: self._redis.delete(key("hold"), key("stopped"))))
+        `at_ms` is when it said so (None: now); what is older than the last word on sending changes nothing. Whether it
+        changed something.
+        """
+        return bool(await self._functions.call("rule_sending", "stop", reason, until_ms or 0, at_ms or 0))
+
+    async def release_sending(self, *, at_ms: int | None = None) -> bool:
+        """Sending may go on, said `at_ms` (None: now); whether it was held or stopped."""
+        return bool(await self._functions.call("rule_sending", "resume", "", 0, at_ms or 0))
 
     async def sending_held(self) -> float | None:
         """Seconds until it is worth asking again whether sending may go on; None when it may."""
@@ -313,9 +314,10 @@ class Mailbox(Desk):
         """Keep what the channel said of the account, and stop or resume sending where it said so."""
         await self._functions.guarded(lambda: keep_alert(self._redis, alert, at_ms))
         if alert.sending is Sending.STOPPED:
-            await self.stop_sending(f"{alert.topic}: {alert.event} {alert.details}".strip(), until_ms=alert.until_ms)
+            reason = f"{alert.topic}: {alert.event} {alert.details}".strip()
+            await self.stop_sending(reason, until_ms=alert.until_ms, at_ms=alert.at_ms)
         elif alert.sending is Sending.RESUMED:
-            await self.release_sending()
+            await self.release_sending(at_ms=alert.at_ms)
 
     async def alerts(self) -> tuple[tuple[int, AccountAlert], ...]:
         """What the channel said of the account, newest first, with the time of each."""

@@ -24,7 +24,9 @@ _GOOD_NEWS = frozenset({"ONBOARDING", "UPGRADE", "THROUGHPUT_UPGRADE", "UNFLAGGE
 _HARMLESS_UPDATES = frozenset({"PARTNER_ADDED", "PARTNER_APP_INSTALLED", "BUSINESS_PRIMARY_LOCATION_COUNTRY_UPDATE"})
 
 
-def account_alert(topic: str, value: object, *, channel: str, account_id: str) -> AccountAlert:
+def account_alert(
+    topic: str, value: object, *, channel: str, account_id: str, at_ms: int | None = None
+) -> AccountAlert:
     """The alert for one change of a field in `ALERT_FIELDS`."""
     facts = value if isinstance(value, dict) else {}
     event, words, severity, sending = _READERS[topic](facts)
@@ -39,6 +41,7 @@ def account_alert(topic: str, value: object, *, channel: str, account_id: str) -
         severity=severity,
         sending=sending,
         until_ms=ends_s * 1000 or None,
+        at_ms=at_ms,
     )
 
 

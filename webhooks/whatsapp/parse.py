@@ -183,6 +183,7 @@ class _Reading:
             self.reject(path, RejectReason.INVALID, "no changes")
             return
         account_id = str(entry.get("id") or "") if isinstance(entry, dict) else ""
+        at_ms = wire.time_of(entry)
         for change_path, change in _numbered(changes, f"{path}.changes"):
             name = change.get("field") if isinstance(change, dict) else None
             if not isinstance(change, dict) or not isinstance(name, str):
@@ -190,7 +191,8 @@ class _Reading:
             elif name in _FIELDS:
                 self.read_value(name, change.get("value"), f"{change_path}.value")
             elif name in ALERT_FIELDS:
-                self.updates.append(account_alert(name, change.get("value"), channel=CHANNEL, account_id=account_id))
+                facts = change.get("value")
+                self.updates.append(account_alert(name, facts, channel=CHANNEL, account_id=account_id, at_ms=at_ms))
             elif name not in LEFT_ALONE:
                 self.reject(change_path, RejectReason.UNKNOWN_FIELD, name[:64])
 

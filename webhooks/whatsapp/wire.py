@@ -47,6 +47,14 @@ def _to_ms(value: object) -> int:
     raise ValueError("not a time")
 
 
+def time_of(entry: object) -> int | None:
+    """When the news of an entry are from, in milliseconds since 1970, where it says so."""
+    try:
+        return _to_ms(entry.get("time")) if isinstance(entry, dict) else None
+    except ValueError:
+        return None
+
+
 def _to_group(value: object) -> str | None:
     """Whatever stands there but null means a group, even where it is not the name of one: nobody is answered for it."""
     return None if value is None else str(value)[:1024] or "unnamed"

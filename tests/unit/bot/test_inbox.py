@@ -248,6 +248,33 @@ async def test_an_outage_of_minutes_does_not_shorten_a_ban(house: Household) -> 
     assert await house.mailbox.sending_held()
 
 
+async def test_a_ban_that_is_delivered_after_its_reinstatement_stops_nothing(house: Household) -> None:
+    now_ms = house.clock.now_ms
+    await house.inbox.accept([alert(Sending.RESUMED, at_ms=now_ms - 1000)])
+    await house.inbox.accept([alert(Sending.STOPPED, at_ms=now_ms - 2000)])
+    assert await house.mailbox.sending_held() is None
+
+
+async def test_what_was_said_before_an_operator_resumed_stops_nothing_again(house: Household) -> None:
+    ban = alert(Sending.STOPPED, at_ms=house.clock.now_ms - 60_000)
+    await house.inbox.accept([ban])
+    assert await house.mailbox.release_sending()
+    await house.inbox.accept([ban])
+    assert await house.mailbox.sending_held() is None
+
+
+@pytest.mark.parametrize("ends_in_ms", [-1000, 60_000])
+async def test_a_restriction_that_ends_does_not_lift_a_ban(house: Household, ends_in_ms: int) -> None:
+    await house.inbox.accept([alert(Sending.STOPPED, event="banned")])
+    await house.inbox.accept([alert(Sending.STOPPED, until_ms=house.clock.now_ms + ends_in_ms)])
+    assert await house.mailbox.stopped_because() == "account_update: banned"
+
+
+async def test_a_restriction_that_is_over_stops_nothing(house: Household) -> None:
+    await house.inbox.accept([alert(Sending.STOPPED, until_ms=house.clock.now_ms - 1000)])
+    assert await house.mailbox.sending_held() is None
+
+
 async def test_alerts_are_kept_newest_first_and_a_redelivery_is_one(house: Household) -> None:
     for event in ("first", "second", "first"):
         await house.inbox.accept([alert(Sending.UNTOUCHED, event=event)])

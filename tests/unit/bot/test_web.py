@@ -21,6 +21,7 @@ from structlog.testing import capture_logs
 
 from bot.heartbeat import Heartbeats
 from bot.installation import open_installation, opened_installation
+from bot.logs import QuietAboutBadRequests
 from bot.mailbox import Lane
 from bot.mailbox.keys import key
 from bot.persona_store import Personas
@@ -419,6 +420,36 @@ async def test_a_compressed_webhook_is_a_bad_request_and_no_error_of_ours(
             headers = {"Content-Encoding": encoding}
             url = f"http://127.0.0.1:{running.port}/webhooks/whatsapp"
             assert (await http.post(url, content=b"{}", headers=headers)).status_code == 400
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"X-Long: " + b"a" * 20_000,
+        b"\r\n".join(b"X-%d: a" % n for n in range(2000)),
+        b"X-Odd\x00: a",
+        b"Content-Length: 5\r\nContent-Length: 6",
+        b"Content-Length: nine",
+        b"Transfer-Encoding: gzip, chunked, nothing",
+    ],
+    ids=["long line", "many", "control character", "two lengths", "no number", "unknown transfer"],
+)
+async def test_headers_that_cannot_be_read_are_a_bad_request_and_no_error_of_ours(
+    settings: MakeSettings, caplog: pytest.LogCaptureFixture, head: bytes
+) -> None:
+    async with Running(settings) as running:
+        logging.getLogger("aiohttp.server").addFilter(quiet := QuietAboutBadRequests())
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            writer.write(b"POST /webhooks/whatsapp HTTP/1.1\r\nHost: localhost\r\n" + head + b"\r\n\r\n{}")
+            with contextlib.suppress(ConnectionError):
+                await writer.drain()
+            answer = await reader.readline()
+            writer.close()
+        finally:
+            logging.getLogger("aiohttp.server").removeFilter(quiet)
+    assert answer.split()[1] in {b"400", b"401", b"431"}
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 

@@ -49,6 +49,18 @@ def test_a_restriction_on_answers_ends_when_it_says_so() -> None:
     assert alert_of("account_restriction").until_ms == 1764100000_000
 
 
+def test_an_alert_says_when_it_happened() -> None:
+    assert alert_of("account_ban").at_ms == 1763715600_000
+
+
+@pytest.mark.parametrize("odd", [b"null", b"[]", b'"soon"', b"-1"])
+def test_an_alert_without_a_readable_time_is_one_all_the_same(odd: bytes) -> None:
+    body = (FIXTURES / "account_ban.json").read_bytes().replace(b"1763715600", odd)
+    (alert,) = parse_webhook(body).updates
+    assert isinstance(alert, AccountAlert)
+    assert (alert.at_ms, alert.sending) == (None, STOP)
+
+
 def test_a_restriction_on_campaigns_alone_stops_no_answer() -> None:
     facts = {"event": "ACCOUNT_RESTRICTION", "restriction_info": [{"restriction_type": "RESTRICTED_ADD_PHONE_NUMBER"}]}
     alert = account_alert("account_update", facts, channel="whatsapp", account_id="1")
