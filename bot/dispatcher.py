@@ -67,6 +67,7 @@ class Dispatcher:
         self._open = asyncio.Event()  # cleared while a suspect waits for its run alone
         self._open.set()
         self._claiming = asyncio.Lock()  # held for each claim, and by a suspect for as long as it runs
+        self._taking_over = asyncio.Lock()
         self._suspects: asyncio.Queue[Claim] = asyncio.Queue()
         self._waiting_suspects: dict[Lease, Claim] = {}
         self._steps: set[asyncio.Task[Any]] = set()
@@ -202,13 +203,18 @@ class Dispatcher:
     async def _recover(self) -> None:
         await self._renew_held()  # after an outage our own leases look as idle as those of the dead
         await self._release_dead()
-        room = self._room[Lane.VOICE]
-        while True:  # one at a time, and only with room for it: what waits unclaimed is not renewed
-            await self._open.wait()
-            await room.acquire()
-            if not await self._whole(self._recover_one(room)):
-                break
+        await self._open.wait()
+        await self._take_over()
         await asyncio.sleep(min(LOOK_S, self._limits.lease_s / 6))
+
+    async def _take_over(self) -> None:
+        """Take over all that nobody holds, one turn at a time, and only with room: what waits unclaimed is not renewed."""
+        room = self._room[Lane.VOICE]
+        async with self._taking_over:
+            while True:
+                await room.acquire()
+                if not await self._whole(self._recover_one(room)):
+                    return
 
     async def _recover_one(self, room: asyncio.Semaphore) -> bool:
         try:
@@ -235,32 +241,53 @@ class Dispatcher:
                 task.cancel()
 
     async def _run_suspects(self) -> None:
-        """One suspect after the other, each alone: what kills the process must not take its neighbours along."""
-        claim = await self._suspects.get()
+        """Run the next suspects apart from all that is none: what kills the process must not take others along.
+
+        Nearly always a crash had another cause, so several run together first; should that crash too, each of them runs
+        alone the next time, and only then a crash counts.
+        """
+        first = await self._suspects.get()
+        await self._take_over()  # what else the dead worker left: they are suspects together
         self._open.clear()
         try:
             async with self._claiming:
                 if self._active:
                     await asyncio.wait(self._active.values())
-                await self._alone(claim)
+                await self._run_apart(self._group(first))
         finally:
             if self._suspects.empty():
                 self._open.set()
 
-    async def _alone(self, claim: Claim) -> None:
-        try:
-            await self._mailbox.begin_alone(claim.lease)
-        except (LeaseLost, TurnCancelled):
-            del self._waiting_suspects[claim.lease]
-            log.warning("a suspect is nobody's business here any more", turn=claim.lease.turn_id)
-            return
-        except MailboxError:
+    def _group(self, first: Claim) -> list[Claim]:
+        """The suspects to run together: `first` alone if it has to be, else with others that need not be."""
+        group, later = [first], []
+        while not first.single and len(group) < SUSPECTS_TOGETHER and not self._suspects.empty():
+            claim = self._suspects.get_nowait()
+            (later if claim.single else group).append(claim)
+        for claim in later:
             self._suspects.put_nowait(claim)
-            raise
-        log.warning("running a suspect alone", turn=claim.lease.turn_id)
-        task = self._begin(claim)
-        del self._waiting_suspects[claim.lease]
-        await asyncio.wait({task})
+        return group
+
+    async def _run_apart(self, group: list[Claim]) -> None:
+        tasks = set()
+        for number, claim in enumerate(group):
+            try:
+                await self._mailbox.begin_suspect(claim.lease, others=len(group) - 1)
+            except (LeaseLost, TurnCancelled):
+                del self._waiting_suspects[claim.lease]
+                log.warning("suspect lost or cancelled", turn=claim.lease.turn_id)
+                continue
+            except MailboxError:
+                for waiting in group[number:]:
+                    self._suspects.put_nowait(waiting)
+                if tasks:
+                    await asyncio.wait(tasks)
+                raise
+            log.warning("running a suspect", turn=claim.lease.turn_id, others=len(group) - 1)
+            tasks.add(self._begin(claim))
+            del self._waiting_suspects[claim.lease]
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _hear(self) -> None:
         """Transcribe voice notes while their burst still waits, so that the turn finds them heard."""

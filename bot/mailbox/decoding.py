@@ -69,6 +69,7 @@ def read_claim(reply: Sequence[Any], token: Token) -> Claim:
         newest_inbound_ms=conversation.number("inbound_ms"),
         suspect=turn.flag("suspect"),
         interrupted=turn.flag("interrupted") or turn.text("reason") == DRAINING,
+        single=turn.flag("single"),
         repair=turn.number("repair") > turn.number("repaired"),
         replayed=turn.flag("replayed"),
         failures=turn.number("failures"),

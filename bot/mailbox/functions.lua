@@ -24,6 +24,8 @@ slot.
                                    channel endpoint marks message_count created_ms closed_ms record
                                    run runner running alone suspect deaths crashes failures retry_ms settled answer
                                    interrupted sending sent cancel awaits news repair repair_claimed repaired replayed
+                                   run runner running alone grouped single suspect crashes failures retry_ms settled answer
+                                   sending sent cancel awaits news repair repair_claimed repaired replayed
   receipts:<turn>          hash    <part>:<attempt> = "<status> <at_ms> <fault> <curable> <message id>"
   due                      zset    conversations by the time they want a token
   backlog                  zset    conversations by the arrival of their oldest unanswered message
@@ -220,7 +222,7 @@ local function close(turn, state, why)
   local id, marks = fields(name, 'conversation', 'marks')
   local ttl_ms = state == 'dead' and cfg.dead_ms or cfg.closed_ms
   call('HSET', name, 'state', state, state == 'done' and 'outcome' or 'reason', why, 'closed_ms', now)
-  call('HSET', name, 'running', 0, 'alone', 0, 'sending', 0)
+  call('HSET', name, 'running', 0, 'alone', 0, 'grouped', 0, 'sending', 0)
   call('HDEL', name, 'replayed')
   expire(ttl_ms, name, receipts_key(turn))
   for mark in words(marks) do
@@ -543,7 +545,7 @@ serve('recover', function(consumer, min_idle_ms, count)
 end)
 
 -- Turns a token into work: the head turn again, or what waits, frozen as a new turn. Returns nil for a stale token, else
--- {turn id, turn, conversation, person, receipts, messages}; a suspect must run alone.
+-- {turn id, turn, conversation, person, receipts, messages}; a suspect must run apart from all that is none.
 serve('claim', function(id, token, lane, consumer, recovered)
   local conversation = conversation_key(id)
   local current, turn = fields(conversation, 'token', 'head')
@@ -556,7 +558,9 @@ serve('claim', function(id, token, lane, consumer, recovered)
   if turn then
     local running, runner, alone = fields(turn_key(turn), 'running', 'runner', 'alone')
     if running == '1' and (recovered == '1' or runner ~= consumer) then
-      call('HSET', turn_key(turn), 'suspect', 1, 'alone', 0, 'interrupted', 1)
+      -- Whoever was in a group that crashed is told from its neighbours by running alone; only that crash counts.
+      if call('HGET', turn_key(turn), 'grouped') == '1' then call('HSET', turn_key(turn), 'single', 1) end
+      call('HSET', turn_key(turn), 'suspect', 1, 'alone', 0, 'grouped', 0, 'interrupted', 1)
       call('HINCRBY', turn_key(turn), 'deaths', 1)
       if alone == '1' and call('HINCRBY', turn_key(turn), 'crashes', 1) >= cfg.crash_limit then
         close(turn, 'dead', 'CRASHED')
@@ -646,18 +650,19 @@ end
 -- Hands the turn back to run again at `retry_ms`; it stays the head, so order holds.
 local function put_back(id, turn, run, reason, retry_ms)
   local name = turn_key(turn)
-  call('HSET', name, 'retry_ms', retry_ms, 'running', 0, 'alone', 0, 'interrupted', 0, 'reason', reason)
+  call('HSET', name, 'retry_ms', retry_ms, 'running', 0, 'alone', 0, 'grouped', 0, 'interrupted', 0, 'reason', reason)
   call('HSET', name, 'settled', run, 'answer', 'OK')
   expire(cfg.open_ms, name)
   withdraw(id)
   schedule(id)
 end
 
--- A quarantine run begins: from here on a crash counts.
-serve('begin_alone', function(id, turn, token, lane, consumer, run)
+-- A suspect's run begins, with `others` suspects beside it: alone, a crash counts from here on; among others the next run
+-- after a crash is alone.
+serve('begin_suspect', function(id, turn, token, lane, consumer, run, others)
   local answer = fence(id, turn, token, lane, consumer, run)
   if answer then return answer end
-  call('HSET', turn_key(turn), 'alone', 1)
+  call('HSET', turn_key(turn), others == '0' and 'alone' or 'grouped', 1)
   return 'OK'
 end)
 

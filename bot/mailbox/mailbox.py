@@ -197,9 +197,9 @@ class Mailbox(Desk):
         )
         return read_claim(reply, token) if reply is not None else None
 
-    async def begin_alone(self, lease: Lease) -> None:
-        """A suspect's run begins: from here on a crash counts towards its limit."""
-        await self._leased("begin_alone", lease)
+    async def begin_suspect(self, lease: Lease, *, others: int = 0) -> None:
+        """A suspect's run begins, beside so many `others`: alone, a crash counts towards its limit from here on."""
+        await self._leased("begin_suspect", lease, others)
 
     async def renew(self, leases: Iterable[Lease]) -> list[Lease]:
         """Keep leases of one consumer from being taken over; returns those that are already lost."""

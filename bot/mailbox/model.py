@@ -155,9 +155,10 @@ class Claim:
     """A turn to work on. `record` is None for a fresh one; `payloads` and `message_ids` are its frozen burst in order.
 
     A `repair` of a turn that was answered has its record but no payloads. A `suspect` was found unfinished after a
-    crash and must run alone. `interrupted`: the run before was cut short because its worker died or was told to stop.
-    `replayed` is set until its first save: an operator took it from the dead letters.
-    `failures` are the attempts used up so far.
+    crash and must run apart from all that is none; a `single` one was among several suspects when that happened again,
+    and must run alone. `interrupted`: the run before was cut short because its worker died or was told to stop.
+    `replayed` is set until its first save: an operator took it from the dead letters. `failures` are the attempts used
+    up so far.
     """
 
     lease: Lease
@@ -172,6 +173,7 @@ class Claim:
     newest_inbound_ms: int
     suspect: bool
     interrupted: bool
+    single: bool
     repair: bool
     replayed: bool
     failures: int

@@ -86,7 +86,7 @@ class Worker:
                     for _ in range(SLOTS):
                         await self.room.acquire()
                     try:
-                        await self.mailbox.begin_alone(claim.lease)
+                        await self.mailbox.begin_suspect(claim.lease)
                         await self.answer(claim)
                     finally:
                         for _ in range(SLOTS):

@@ -130,7 +130,7 @@ class MailboxLife(RuleBasedStateMachine):
                 self.run(mailbox.save(lease, b"sent"))
                 self.claims[worker].append(claim)
             elif end == "alone":
-                self.run(mailbox.begin_alone(lease))
+                self.run(mailbox.begin_suspect(lease))
                 self.claims[worker].append(claim)
             elif end == "done":
                 self.answer(claim)

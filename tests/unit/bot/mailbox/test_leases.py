@@ -8,7 +8,7 @@ from bot.mailbox import DRAINING, Lane, Lease, LeaseLost, TurnStatus
 from tests.conftest import Box, MakeBox
 from webhooks.messages import StatusKind
 
-FINAL_CALLS = ("save", "done", "fail", "defer", "bury", "begin_alone")
+FINAL_CALLS = ("save", "done", "fail", "defer", "bury", "begin_suspect")
 
 
 async def call(box: Box, name: str, lease: Lease) -> bool | None:
@@ -18,7 +18,7 @@ async def call(box: Box, name: str, lease: Lease) -> bool | None:
         "fail": (b"theirs", "reason"),
         "defer": (b"theirs", 0, "reason"),
         "bury": (b"theirs", "reason"),
-        "begin_alone": (),
+        "begin_suspect": (),
     }
     return await getattr(box.mailbox, name)(lease, *arguments[name])
 
@@ -189,9 +189,9 @@ async def test_only_crashes_in_quarantine_count_and_the_second_is_the_last(box: 
     for number in range(1, 4):  # dies in company, or while it waits for its turn alone
         claim = await box.recovered(f"worker-{number}")
     assert claim.suspect
-    await box.mailbox.begin_alone(claim.lease)
+    await box.mailbox.begin_suspect(claim.lease)
     claim = await box.recovered("worker-4")
-    await box.mailbox.begin_alone(claim.lease)
+    await box.mailbox.begin_suspect(claim.lease)
     assert await box.recovered("worker-5") is None
     letter = (await box.mailbox.dead_letters())[0]
     assert (letter.reason, letter.crashes) == ("CRASHED", 2)
@@ -202,7 +202,7 @@ async def test_a_run_alone_that_ends_well_counts_no_crash(box: Box) -> None:
     await box.put("one")
     await box.claimed()
     claim = await box.recovered("worker-2")
-    await box.mailbox.begin_alone(claim.lease)
+    await box.mailbox.begin_suspect(claim.lease)
     await box.mailbox.defer(claim.lease, b"", 0, "throttled")
     assert (await box.recovered("worker-3")) is None
     await box.claimed(consumer="worker-3")
@@ -300,7 +300,7 @@ async def test_every_death_over_a_turn_is_counted_and_only_the_last_run_was_inte
     second = await box.recovered("second")
     found = await box.mailbox.turn(fresh.lease.turn_id)
     assert (fresh.interrupted, second.interrupted, found.deaths, found.crashes) == (False, True, 1, 0)
-    await box.mailbox.begin_alone(second.lease)
+    await box.mailbox.begin_suspect(second.lease)
     third = await box.recovered("third")
     found = await box.mailbox.turn(fresh.lease.turn_id)
     assert (third.interrupted, found.deaths, found.crashes) == (True, 2, 1)
@@ -321,3 +321,24 @@ async def test_an_interrupted_claim_whose_answer_was_lost_is_still_interrupted(b
     (token,) = await box.mailbox.recover("second", min_idle_ms=0, count=1)
     await box.mailbox.claim(token, recovered=True)
     assert (await box.mailbox.claim(token)).interrupted
+
+
+async def test_a_crash_among_suspects_counts_for_nobody_and_each_runs_alone_next(box: Box) -> None:
+    await box.put("one")
+    await box.claimed(consumer="worker-0")
+    claim = await box.recovered("worker-1")
+    assert not claim.single
+    await box.mailbox.begin_suspect(claim.lease, others=3)
+    claim = await box.recovered("worker-2")
+    assert claim.single
+    assert (await box.mailbox.turn(claim.lease.turn_id)).crashes == 0
+
+
+async def test_a_run_among_suspects_that_is_handed_back_leaves_nobody_single(box: Box) -> None:
+    await box.put("one")
+    await box.claimed(consumer="worker-0")
+    claim = await box.recovered("worker-1")
+    await box.mailbox.begin_suspect(claim.lease, others=3)
+    await box.mailbox.defer(claim.lease, b"", 0, "draining")
+    again = await box.claimed(consumer="worker-2")
+    assert (again.suspect, again.single) == (True, False)
