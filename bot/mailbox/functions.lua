@@ -22,10 +22,9 @@ slot.
   conversation:<id>:turns    zset  turn ids by creation
   turn:<id>                hash    state (open done dead cancelled discarded) outcome reason kind lane conversation
                                    channel endpoint marks message_count created_ms closed_ms record
-                                   run runner running alone suspect deaths crashes failures retry_ms settled answer
-                                   interrupted sending sent cancel awaits news repair repair_claimed repaired replayed
-                                   run runner running alone grouped single suspect crashes failures retry_ms settled answer
-                                   sending sent cancel awaits news repair repair_claimed repaired replayed
+                                   run runner running alone grouped single suspect deaths crashes failures retry_ms
+                                   settled answer interrupted sending sent cancel awaits news repair repair_claimed
+                                   repaired replayed
   receipts:<turn>          hash    <part>:<attempt> = "<status> <at_ms> <fault> <curable> <message id>"
   due                      zset    conversations by the time they want a token
   backlog                  zset    conversations by the arrival of their oldest unanswered message
@@ -657,7 +656,7 @@ local function put_back(id, turn, run, reason, retry_ms)
   schedule(id)
 end
 
--- A suspect's run begins, with `others` suspects beside it: alone, a crash counts from here on; among others the next run
+-- A suspect's run begins, with `others` suspects beside it. Alone, a crash counts from here on; among others, the run
 -- after a crash is alone.
 serve('begin_suspect', function(id, turn, token, lane, consumer, run, others)
   local answer = fence(id, turn, token, lane, consumer, run)

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.dispatcher import Dispatcher, DispatchLimits
-from bot.mailbox import Claim, Lane, Lease, LeaseLost, MediaTask, TurnStatus
+from bot.mailbox import Claim, Lane, Lease, LeaseLost, MediaTask, Token, TurnStatus
 from bot.mailbox.functions import GROUP
 from bot.mailbox.keys import key
 from bot.metrics import Metrics
@@ -23,9 +23,9 @@ WAIT_S = 10
 LEASE_MS = 60_000
 
 
-async def until(happened: Callable[[], bool]) -> None:
+async def until(happened: Callable[[], bool], *, within_s: float = WAIT_S) -> None:
     """Return once that is so; a store that never gets there fails the test."""
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(within_s):
         while not happened():  # noqa: ASYNC110 - what is waited for happens in the store and in other tasks
             await asyncio.sleep(0.001)
 
@@ -102,10 +102,21 @@ class Crew:
         for name in self.known_dead:
             await self.box.mailbox.release(name)
 
-    async def crashed(self, name: str, person: int = 1, *, idle_ms: int = 10 * LEASE_MS) -> None:
-        """A worker died over this turn, so long ago."""
+    async def crashed(self, name: str, person: int = 1, *, idle_ms: int = 10 * LEASE_MS, others: int = 0) -> None:
+        """A worker died over this turn, so long ago; and another, that ran it as a suspect among so many others."""
         await self.put(name, person)
         self.dead = await self.box.claimed(consumer="dead")
+        if others:
+            lease = self.dead.lease
+            lane, token_id = key("lane", lease.lane), lease.token_id
+            await self.box.redis.xclaim(lane, GROUP, "dead too", 0, [token_id], justid=True)
+            token = Token(
+                token_id=token_id, lane=lease.lane, consumer="dead too", conversation_id=lease.conversation_id
+            )
+            again = await self.box.mailbox.claim(token, recovered=True)
+            assert again is not None
+            self.dead = again
+            await self.box.mailbox.begin_suspect(again.lease, others=others)
         await self.idle(self.dead.lease, idle_ms)
 
     async def idle(self, lease: Lease, idle_ms: int) -> None:
@@ -211,7 +222,7 @@ async def test_what_many_turns_a_dead_worker_left_is_taken_over_in_the_order_the
         await crew.crashed(str(person), person=person, idle_ms=0)
     crew.known_dead.append("dead")
     await crew.start()
-    await until(lambda: crew.service.ended == ["1", "2", "3", "4"])
+    await until(lambda: crew.service.begun == ["1", "2", "3", "4"])
 
 
 async def test_a_turn_that_is_worked_on_is_not_taken_over(crew: Crew) -> None:
@@ -274,13 +285,36 @@ async def test_a_suspect_waits_for_the_turns_in_work(crew: Crew) -> None:
     await until(lambda: crew.service.ended == ["neighbour", "suspect"])
 
 
-async def test_several_suspects_run_one_after_the_other(crew: Crew) -> None:
-    crew.service.finish.set()
+async def test_several_suspects_run_together_and_apart_from_all_others(crew: Crew) -> None:
     for person in (1, 2, 3):
         await crew.crashed(f"suspect {person}", person=person)
     await crew.start()
+    await until(lambda: len(crew.service.begun) == 3)
+    await crew.put("neighbour", person=4)
+    await crew.box.mailbox.pump()
+    assert sorted(crew.service.begun) == ["suspect 1", "suspect 2", "suspect 3"]
+    crew.service.finish.set()
+    await until(lambda: len(crew.service.ended) == 4)
+    assert crew.service.beside == [0, 1, 2, 0]
+
+
+async def test_suspects_whose_group_crashed_run_one_after_the_other(crew: Crew) -> None:
+    crew.service.finish.set()
+    for person in (1, 2, 3):
+        await crew.crashed(f"suspect {person}", person=person, others=2)
+    await crew.start()
     await until(lambda: len(crew.service.ended) == 3)
     assert crew.service.beside == [0, 0, 0]
+
+
+async def test_a_crash_of_a_group_counts_for_nobody(crew: Crew) -> None:
+    for person in (1, 2):
+        await crew.crashed(f"suspect {person}", person=person)
+    await crew.start()
+    await until(lambda: len(crew.service.begun) == 2)
+    for _ in range(2):
+        await crew.box.recovered("worker-9")
+    assert [turn.crashes for turn in await crew.box.mailbox.turns(2)] == [0, 0]
 
 
 async def test_a_crash_counts_only_once_a_suspect_runs_alone(crew: Crew) -> None:
@@ -307,7 +341,7 @@ async def test_a_suspect_that_was_cancelled_meanwhile_closes_the_quarantine(crew
 async def test_a_suspect_outlives_a_store_outage(crew: Crew) -> None:
     crew.service.finish.set()
     await crew.crashed("suspect")
-    crew.wire.lose("begin_alone")
+    crew.wire.lose("begin_suspect")
     await crew.start()
     await until(lambda: crew.service.ended == ["suspect"])
 
