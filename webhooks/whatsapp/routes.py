@@ -39,6 +39,9 @@ from webhooks.whatsapp.signature import SIGNATURE_HEADER, verify_handshake, veri
 
 PATH = "/webhooks/whatsapp"
 
+MOST_RECORDINGS = 32
+"""So many recordings may be under way; what comes while a disk hangs is not recorded, or it would pile up in memory."""
+
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 log = structlog.get_logger()
@@ -113,6 +116,9 @@ class _Receiver:
         except WebhookRefused as refused:
             return self._refuse(refused)
         if self.recording is None:
+            return await self._take(body)
+        if len(self.recordings_under_way) >= MOST_RECORDINGS:
+            log.warning("webhook_not_recorded", error="the disk does not keep up")
             return await self._take(body)
         recorded = self._record(self.recording, request.headers, body)
         ends_s = time.monotonic() + self.config.accept_deadline_s

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from webhooks.fake_channel import FakeInbox
 from webhooks.messages import AccountAlert, InboundMessage, Update
-from webhooks.whatsapp.routes import PATH, ReceiverConfig, add_routes
+from webhooks.whatsapp.routes import MOST_RECORDINGS, PATH, ReceiverConfig, add_routes
 from webhooks.whatsapp.signature import SIGNATURE_HEADER, sign
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "whatsapp"
@@ -276,3 +276,21 @@ async def test_a_recording_that_fails_costs_no_message(
 
     status, accepted = await posted_beside(Broken(), aiohttp_client)
     assert (status, len(accepted)) == (200, 1)
+
+
+async def test_what_a_hung_disk_does_not_take_does_not_pile_up(
+    aiohttp_client: Callable[..., Awaitable[TestClient[web.Request, web.Application]]],
+) -> None:
+    begun = []
+
+    class Stuck(Recorded):
+        async def record(self, **webhook: object) -> None:
+            begun.append(webhook)
+            await asyncio.Event().wait()
+
+    app, inbox = web.Application(), FakeInbox()
+    add_routes(app, CONFIG, inbox, recording=Stuck(), count=Counted())
+    receiver = Receiver(await aiohttp_client(app), inbox, Counted(), Recorded())
+    answers = [await receiver.post(body_of("text")) for _ in range(MOST_RECORDINGS + 3)]
+    assert (set(answers), len(inbox.accepted)) == ({200}, MOST_RECORDINGS + 3)
+    assert len(begun) == MOST_RECORDINGS
