@@ -113,6 +113,23 @@ def test_no_more_turns_are_listed_than_asked_for(recado: Recado, store_url: str)
     assert len(recado(turns, "--limit", "2").output.splitlines()) == 1 + 2
 
 
+def test_a_turn_shows_every_run_that_ended_with_its_process(recado: Recado, store_url: str) -> None:
+    async def crash() -> str:
+        redis = connect(store_url, Role.WORKER)
+        try:
+            mailbox = Mailbox(redis, secret=b"test", settings=MailboxSettings(quiet_ms=0, burst_max_ms=0))
+            await mailbox.prepare()
+            await mailbox.put(incoming("5511987654321", 0))
+            claim = await next_claim(mailbox)
+            (token,) = await mailbox.recover("another", min_idle_ms=0, count=1)
+            assert await mailbox.claim(token, recovered=True) is not None
+            return claim.lease.turn_id
+        finally:
+            await redis.aclose()
+
+    assert "2, 0 failed, 1 crashed" in recado(turn, "show", asyncio.run(crash())).output
+
+
 @pytest.mark.parametrize("group", [turn, dead])
 def test_a_turn_is_shown_with_its_parts_and_without_what_was_said(
     recado: Recado, store_url: str, group: click.Command
