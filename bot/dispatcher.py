@@ -16,7 +16,7 @@ import structlog
 from bot.mailbox import Claim, Lane, Lease, LeaseLost, Mailbox, MailboxError, StoreUnavailable, Token, TurnCancelled
 from bot.metrics import Metrics
 from bot.service import TurnService
-from bot.stopping import all_done
+from bot.stopping import all_done, end_tasks
 
 log = structlog.get_logger()
 
@@ -101,9 +101,7 @@ class Dispatcher:
         """
         self._draining = True
         stopped = [task for task in self._loops if task.get_name() != RENEW]
-        for task in stopped:
-            task.cancel()
-        await asyncio.gather(*stopped, return_exceptions=True)
+        await end_tasks(stopped)
         await asyncio.gather(*self._steps, return_exceptions=True)
         if self._active:
             log.info("draining", active=self.active)
@@ -115,9 +113,7 @@ class Dispatcher:
         unbegun = [self._service.hand_back(claim) for claim in self._waiting_suspects.values()]
         await asyncio.gather(*left, *unbegun, return_exceptions=True)
         self._drained = True
-        for task in self._loops:
-            task.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        await end_tasks(self._loops)
         log.info("drained", handed_back=len(left) + len(unbegun))
 
     async def _forever(self, name: str, body: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from bot.mailbox import MailboxError
 from bot.metrics import Metrics
+from bot.stopping import end_tasks
 
 log = structlog.get_logger()
 
@@ -51,9 +52,7 @@ class Background:
 
     async def stop(self) -> None:
         """End all of it; what is under way is cancelled."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
 
     def health(self, service: str) -> dict[str, Any]:
         """The answer of `/health`: a process in trouble lives all the same, and says what fails."""

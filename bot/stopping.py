@@ -17,6 +17,7 @@ log = structlog.get_logger()
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 HURRY_S = 2.0
 LAST_THREADS_S = 1.0
+_CANCEL_AGAIN_S = 0.2
 
 
 class Stopping:
@@ -58,9 +59,18 @@ class Stopping:
             if working.done():
                 working.result()
         finally:
-            for task in (working, told):
-                task.cancel()
-            await asyncio.gather(working, told, return_exceptions=True)
+            await end_tasks((working, told))
+
+
+async def end_tasks(tasks: Collection[asyncio.Future[Any]]) -> None:
+    """Cancel `tasks` until they have ended: a read from the store may swallow a cancellation."""
+    while pending := {task for task in tasks if not task.done()}:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # seen
 
 
 async def all_done(work: Collection[asyncio.Future[Any]], *, within_s: float, hurry: asyncio.Event) -> None:

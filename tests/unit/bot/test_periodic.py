@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -100,5 +101,19 @@ async def test_it_ends_when_told_although_the_work_waits() -> None:
         await asyncio.Event().wait()
 
     background.start("waits", work, every_s=1)
+    await begun.wait()
+    await asyncio.wait_for(background.stop(), WAIT_S)
+
+
+async def test_work_that_swallows_its_cancellation_holds_no_end_up() -> None:
+    background = Background(Metrics())
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    background.start("swallows", work, every_s=1000)
     await begun.wait()
     await asyncio.wait_for(background.stop(), WAIT_S)

@@ -33,6 +33,12 @@ async def serves():
     say("begun")
     await asyncio.Event().wait()
 
+async def swallows():
+    say("begun")
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    await asyncio.Event().wait()
+
 async def fails():
     asyncio.ensure_future(asyncio.to_thread(hang))
     await asyncio.sleep(0)
@@ -89,6 +95,13 @@ async def test_a_process_ends_in_order_although_a_thread_of_it_never_does(signum
         process.send_signal(signum)
         assert await line(process) == "closed"
         assert await process.wait() == 0
+
+
+async def test_a_process_ends_although_its_work_swallows_the_cancellation() -> None:
+    async with running("swallows") as process:
+        assert await line(process) == "begun"
+        process.terminate()
+        assert [await line(process), await process.wait()] == ["closed", 0]
 
 
 async def test_a_process_that_fails_ends_although_a_thread_of_it_never_does() -> None:
