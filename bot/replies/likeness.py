@@ -22,6 +22,7 @@ TYPO_RATIO = 84.0  # rapidfuzz ratio, 0..100, from which two words count as the 
 _UNKNOWN_WEIGHT = 0.65  # of the heaviest known word's
 _CONTEXT_SHARE = 0.9  # a word the intent knows from another example counts almost as much
 _VARIANTS = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
+_ONE_WORD = re.compile(r"\b(?:por que|e ai)\b")  # said apart they would say little
 _DOUBLED_END = re.compile(r"(.)\1+$")
 _ARITHMETIC = re.compile(r"\d+\s*(?:[+*x×÷]|\s[-/]\s|mais|menos|vezes|plus|minus|times|divid\w+ (?:por|by))\s*\d+")
 _LAUGH = re.compile(r"\b(?:k{2,}|(?:ha|he|hua|rs|ah){2,}h?a?s?|k|lo+l|lmao|rofl|rs)\b")
@@ -69,7 +70,7 @@ class WordLikeness:
         """The words of a text as they are compared, each once; its emoji where it has no words."""
         plain = written_out(text.casefold(), self._language)
         marked = _ARITHMETIC.sub(" arithmetic ", _LAUGH.sub(" laugh ", plain))
-        words = plain_words(marked).replace("por que", "porque").split()
+        words = _ONE_WORD.sub(lambda found: found.group().replace(" ", ""), plain_words(marked)).split()
         if not words:
             return tuple(dict.fromkeys(_VARIANTS.sub("", found["emoji"]) for found in emoji.emoji_list(text)))
         expand = _PORTUGUESE if self._portuguese else _ENGLISH
