@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -29,6 +31,7 @@ log = structlog.get_logger()
 
 _HASH_KEY_NAME = "{recado}:secret"
 RETRY_S = 0.5
+KEEP_WHOLE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,15 @@ class Installation:
 
 class StoreReplaced(Exception):
     """The store holds another secret than this process started with: marks made here would find nothing there."""
+
+
+async def keep_whole(installation: Installation) -> None:
+    """`make_whole`; where the store was begun anew this process ends, for its supervisor to start it again."""
+    try:
+        await installation.make_whole()
+    except StoreReplaced as error:
+        log.critical("store replaced: ending this process", reason=str(error))
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def open_installation(settings: Settings, *, role: Role, wait_s: float = 60.0) -> Installation:

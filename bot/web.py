@@ -21,7 +21,7 @@ from bot.exposition import exposition
 from bot.forgetting import Forgetting
 from bot.heartbeat import Heartbeats
 from bot.inbox import MailboxInbox
-from bot.installation import Installation, open_installation
+from bot.installation import KEEP_WHOLE_S, Installation, keep_whole, open_installation
 from bot.mailbox import MailboxError
 from bot.metrics import Metrics, Process
 from bot.periodic import Background
@@ -86,6 +86,7 @@ def build_app(settings: Settings, installation: Installation) -> web.Application
 
     async def beside(_app: web.Application) -> AsyncIterator[None]:
         background = app[BACKGROUND]
+        background.start("store", lambda: keep_whole(installation), every_s=KEEP_WHOLE_S)
         background.start("persona words", words.refresh, every_s=PERSONA_REFRESH_S)
         background.start("queue depth", lambda: _watch_queue(app), every_s=QUEUE_REFRESH_S)
         if recording is not None:

@@ -27,7 +27,7 @@ from bot.dispatcher import Dispatcher, DispatchLimits
 from bot.ears import Ears
 from bot.ended_consents import forget_ended
 from bot.heartbeat import EVERY_S, Heartbeats
-from bot.installation import Installation, open_installation
+from bot.installation import KEEP_WHOLE_S, Installation, keep_whole, open_installation
 from bot.metrics import Metrics, Process
 from bot.pace import SharedPace
 from bot.periodic import Background
@@ -103,6 +103,7 @@ async def _work(
     opened.push_async_callback(_leave, hearts, name)
     opened.push_async_callback(background.stop)
     background.start("heartbeat", lambda: hearts.beat(name, condition.facts()), every_s=EVERY_S)
+    background.start("store", lambda: keep_whole(installation), every_s=KEEP_WHOLE_S)
     background.start("sweep notes", lambda: _sweep(blobs, installation.conversations), every_s=BLOB_SWEEP_S)
     background.start("ended consents", lambda: _forget_ended(installation, voice), every_s=CONSENT_SWEEP_S)
 
