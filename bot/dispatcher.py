@@ -69,6 +69,8 @@ class Dispatcher:
         self._open.set()
         self._claiming = asyncio.Lock()  # held for each claim, and by a suspect for as long as it runs
         self._taking_over = asyncio.Lock()
+        self._being_claimed: set[str] = set()
+        self._delivery_lost: set[Lane] = set()  # lanes of which a read broke off
         self._suspects: asyncio.Queue[Claim] = asyncio.Queue()
         self._waiting_suspects: dict[Lease, Claim] = {}
         self._steps: set[asyncio.Task[Any]] = set()
@@ -151,18 +153,32 @@ class Dispatcher:
 
     async def _take_one(self, lane: Lane, room: asyncio.Semaphore) -> None:
         try:
-            tokens = await self._mailbox.take(lane, self._consumer, count=1, block_ms=TAKE_BLOCK_MS)
+            token = await self._next_token(lane)
         except BaseException:
+            self._delivery_lost.add(lane)
             room.release()
             raise
-        if tokens:
-            await self._claim(tokens[0], room, recovered=False)
+        if token is not None:
+            await self._claim(token, room, recovered=False)
         else:
             room.release()
+
+    async def _next_token(self, lane: Lane) -> Token | None:
+        """A token of the lane; after an outage first those that were given to us and never arrived."""
+        if lane in self._delivery_lost:
+            known = {lease.token_id for lease in (*self._active, *self._waiting_suspects)} | self._being_claimed
+            lost = await self._mailbox.taken_before(lane, self._consumer, known=known)
+            if lost:
+                log.warning("token found whose delivery was lost", lane=lane)
+                return lost[0]
+            self._delivery_lost.discard(lane)
+        tokens = await self._mailbox.take(lane, self._consumer, count=1, block_ms=TAKE_BLOCK_MS)
+        return tokens[0] if tokens else None
 
     async def _claim(self, token: Token, room: asyncio.Semaphore, *, recovered: bool) -> None:
         """Claim and begin, or put a suspect aside; a token taken just before a quarantine waits for its end."""
         begun = False
+        self._being_claimed.add(token.token_id)
         try:
             async with self._claiming:
                 claim = await self._claimed(token, recovered=recovered)
@@ -177,6 +193,7 @@ class Dispatcher:
                     self._begin(claim).add_done_callback(lambda _task: room.release())
                     begun = True
         finally:
+            self._being_claimed.discard(token.token_id)
             if not begun:
                 room.release()
 

@@ -100,13 +100,26 @@ class Functions:
         return await self.restored(lambda: self._sender.fcall(self._prefix + name, self._settings, *arguments))
 
     async def read(
-        self, stream: str, group: str, consumer: str, *, count: int, block_ms: int | None, noack: bool = False
+        self,
+        stream: str,
+        group: str,
+        consumer: str,
+        *,
+        count: int,
+        block_ms: int | None,
+        noack: bool = False,
+        again: bool = False,
     ) -> list[tuple[str, dict[bytes, bytes]]]:
-        """New entries of a stream for one consumer of a group: (id, fields) each, none after `block_ms`."""
+        """New entries of a stream for one consumer of a group: (id, fields) each, none after `block_ms`.
+
+        `again`: instead those that were given to it before and are not done with.
+        """
+        start = "0" if again else ">"
         reply: Any = await self.restored(
-            lambda: self._redis.xreadgroup(group, consumer, {stream: ">"}, count=count, block=block_ms, noack=noack)
+            lambda: self._redis.xreadgroup(group, consumer, {stream: start}, count=count, block=block_ms, noack=noack)
         )
-        return [(entry_id.decode(), fields) for _, entries in reply or () for entry_id, fields in entries]
+        found = [(entry_id.decode(), fields) for _, entries in reply or () for entry_id, fields in entries]
+        return [(entry_id, fields) for entry_id, fields in found if fields]  # a removed entry has none
 
     async def restored(self, operation: Callable[[], Awaitable[T]]) -> T:
         """Run `operation`, once more if the store turned out to lack the library or a group."""

@@ -10,7 +10,7 @@ import asyncio
 import random
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from redis.asyncio import Redis
@@ -25,6 +25,7 @@ from bot.mailbox.model import Claim, Incoming, Lane, Lease, MailboxSettings, Med
 from webhooks.messages import AccountAlert, MarketingChoice, Sending, StatusKind
 
 MAX_BLOCK_MS = 5000
+TAKEN_MAX = 1000
 _PART_AND_ATTEMPT = re.compile(r"\d{1,4}:\d{1,4}", re.ASCII)
 _CHECK_TTL_MS = 10_000
 ASK_AGAIN_MS = 60_000
@@ -163,15 +164,14 @@ class Mailbox(Desk):
         `consumer` must be unique per process start. From here on the token must be renewed, or others take it over.
         """
         entries = await self._functions.read(key("lane", lane), GROUP, consumer, count=count, block_ms=_block(block_ms))
-        return [
-            Token(
-                token_id=token_id,
-                lane=lane,
-                consumer=consumer,
-                conversation_id=entry[b"conversation"].decode(),
-            )
-            for token_id, entry in entries
-        ]
+        return [_token(lane, consumer, *entry) for entry in entries]
+
+    async def taken_before(self, lane: Lane, consumer: str, *, known: Container[str]) -> list[Token]:
+        """Tokens that `consumer` was given, but for those `known` by id: their delivery was lost on the way."""
+        entries = await self._functions.read(
+            key("lane", lane), GROUP, consumer, count=TAKEN_MAX, block_ms=None, again=True
+        )
+        return [_token(lane, consumer, *entry) for entry in entries if entry[0] not in known]
 
     async def recover(self, consumer: str, *, min_idle_ms: int, count: int) -> list[Token]:
         """Take over up to `count` tokens that nobody renewed for `min_idle_ms`."""
@@ -322,6 +322,11 @@ class Mailbox(Desk):
     async def alerts(self) -> tuple[tuple[int, AccountAlert], ...]:
         """What the channel said of the account, newest first, with the time of each."""
         return await self._functions.guarded(lambda: recent_alerts(self._redis))
+
+
+def _token(lane: Lane, consumer: str, token_id: str, entry: Mapping[bytes, bytes]) -> Token:
+    conversation_id = entry[b"conversation"].decode()
+    return Token(token_id=token_id, lane=lane, consumer=consumer, conversation_id=conversation_id)
 
 
 def _block(block_ms: int) -> int | None:

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.dispatcher import Dispatcher, DispatchLimits
-from bot.mailbox import Claim, Lane, Lease, LeaseLost, MediaTask, Token, TurnStatus
+from bot.mailbox import Claim, Lane, Lease, LeaseLost, MediaTask, StoreUnavailable, Token, TurnStatus
 from bot.mailbox.functions import GROUP
 from bot.mailbox.keys import key
 from bot.metrics import Metrics
@@ -254,6 +254,35 @@ async def test_after_an_outage_a_worker_does_not_take_its_own_turns_for_a_dead_o
     recovering.cancel()
     assert crew.service.begun == ["hello"]
     assert not (await crew.newest()).suspect
+
+
+async def test_a_token_whose_delivery_was_lost_with_the_store_is_taken_up_again_at_once(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crew.service.finish.set()
+    await crew.put("hello")
+    await crew.box.mailbox.pump()
+    take, cut = crew.box.mailbox.take, asyncio.Event()
+
+    async def delivered_to_nobody(lane: Lane, consumer: str, **more: Any) -> list[Token]:
+        if lane is not Lane.VOICE or cut.is_set():
+            return await take(lane, consumer, **more)
+        await take(lane, consumer, **more)  # the store gave it away, and the answer never came
+        cut.set()
+        raise StoreUnavailable("cut")
+
+    monkeypatch.setattr(crew.box.mailbox, "take", delivered_to_nobody)
+    await crew.start(lease_s=3600.0)
+    await until(lambda: crew.service.ended == ["hello"])
+
+
+async def test_what_is_in_work_is_not_taken_up_twice_after_an_outage(crew: Crew) -> None:
+    dispatcher = await crew.start()
+    await crew.put("hello")
+    await until(lambda: crew.service.begun == ["hello"])
+    dispatcher._delivery_lost.add(Lane.VOICE)
+    await crew.put("next", person=2)
+    await until(lambda: crew.service.begun == ["hello", "next"])
 
 
 # -- suspects -------------------------------------------------------------------------------------------------------
