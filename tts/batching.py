@@ -54,7 +54,7 @@ class _Job:
     def fail(self, error: TtsError) -> None:
         """Tell the caller, unless it was told or has left."""
         if not self.done.done():
-            self.done.set_exception(error)
+            self.done.set_exception(error.for_another())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ TtsError                    retryable says whether the same call may succeed lat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from tts.contract import Attempt
@@ -31,6 +31,13 @@ class TtsError(Exception):
 
     retryable = False
     retry_after_s: float | None = None
+
+    def for_another(self) -> Self:
+        """The same error for one more of those it concerns: raising it adds a traceback of its own, to no other's."""
+        other = type(self).__new__(type(self), *self.args)
+        other.__dict__.update(self.__dict__)
+        other.__cause__ = self.__cause__
+        return other
 
 
 class BadText(TtsError):

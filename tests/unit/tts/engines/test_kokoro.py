@@ -106,3 +106,19 @@ def test_a_damaged_model_is_refused_with_the_cure(monkeypatch: pytest.MonkeyPatc
 def test_a_missing_model_file_is_refused_with_the_cure(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailable, match="missing"):
         KokoroEngine(model_path=tmp_path / "none.onnx").load()
+
+
+def test_bytes_of_another_package_are_refused_whatever_hash_it_brings(monkeypatch: pytest.MonkeyPatch) -> None:
+    packaged = kokoro._packaged
+    monkeypatch.setattr(kokoro, "_packaged", lambda name: packaged(name) + (b" " if name == "vocab.json" else b""))
+
+    with pytest.raises(EngineUnavailable, match=r"vocab\.json is damaged or another"):
+        KokoroEngine().load()
+
+
+def test_a_folder_stands_in_for_all_of_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in kokoro._SHA256:
+        (tmp_path / name).write_bytes(kokoro._packaged(name))
+    monkeypatch.setattr(kokoro, "_packaged", lambda name: pytest.fail(f"asked the packages for {name}"))
+
+    KokoroEngine(model_path=tmp_path).load()
