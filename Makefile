@@ -1,6 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Both set up all they need in .venv/ and nothing outside it.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+WORKERS ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check --no-input
@@ -20,7 +21,7 @@ test: $(VENV)/.test ## Check style, types and imports, and run all tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 benchmarks: $(VENV)/.test ## Measure speed, side by side in one run
 	$(BIN)/python -m pytest tests/benchmarks -s --no-header -o python_files='bench_*.py' $(PYTEST_ARGS)

@@ -20,7 +20,7 @@ NOT_UNDERSTOOD = frozenset(
         MessageKind.CALL,
     }
 )
-_WORDS = frozenset({MessageKind.TEXT, MessageKind.BUTTON, MessageKind.INTERACTIVE})
+_TAPS = frozenset({MessageKind.BUTTON, MessageKind.INTERACTIVE})
 # Written down, never answered.
 RECORDED_ONLY = frozenset(
     {
@@ -79,4 +79,4 @@ def read_burst(messages: Sequence[InboundMessage], transcripts: Mapping[str, str
 def _without_meaning(message: InboundMessage) -> bool:
     """Whether we can make nothing of it: by its kind, or because what it should hold did not arrive."""
     empty = not message.text and not message.payload
-    return message.kind in NOT_UNDERSTOOD or (message.kind in _WORDS and empty)
+    return message.kind in NOT_UNDERSTOOD or (message.kind in _TAPS and empty)

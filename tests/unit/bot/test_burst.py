@@ -95,7 +95,7 @@ def test_a_burst_does_not_show_its_words_when_printed() -> None:
     assert "segredo" not in repr(read(message(text="segredo")))
 
 
-@pytest.mark.parametrize("kind", [MessageKind.TEXT, MessageKind.BUTTON, MessageKind.INTERACTIVE, MessageKind.CALL])
+@pytest.mark.parametrize("kind", [MessageKind.BUTTON, MessageKind.INTERACTIVE, MessageKind.CALL])
 def test_a_message_that_holds_nothing_is_not_understood(kind: MessageKind) -> None:
     assert read(message(kind=kind)).not_understood
 
