@@ -6,11 +6,15 @@ A command is imported when it is called: `recado doctor` must run where half the
 from __future__ import annotations
 
 import importlib
-from typing import Any, NamedTuple
+import os
+import sys
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
 from bot.logs import configure_logging
+
+CLOSED_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 
 
 class _Entry(NamedTuple):
@@ -55,6 +59,8 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except click.exceptions.Exit:
             raise
+        except BrokenPipeError:
+            _end_quietly()
         except Exception as error:
             if _is_operators(error):
                 raise click.ClickException(str(error)) from error
@@ -63,6 +69,12 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+def _end_quietly() -> NoReturn:
+    """End as SIGPIPE would: whoever read our output has enough. What is still buffered goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(CLOSED_PIPE)
 
 
 def _is_operators(error: Exception) -> bool:
