@@ -152,6 +152,17 @@ class VoiceLab:
 
     # -- recordings ---------------------------------------------------------------------------------------------------
 
+    async def check_sample(self, voice_id: str, *, consent: Consent, language: str = "") -> Voice:
+        """The voice that a sample is for; BadVoice for whatever forbids one before anybody listens to it."""
+        voice = await self.voice(voice_id)
+        refusal = consent_refusal(consent, self.recordings.now())
+        if refusal:
+            raise BadVoice(f"The sample was not taken: {refusal}.")
+        unknown = dict(self._names.problems(replace(voice, language=language or voice.language))).get("language")
+        if unknown:
+            raise BadVoice(f"The sample was not taken: {unknown}.")
+        return voice
+
     async def add_sample(
         self,
         voice_id: str,
@@ -171,19 +182,13 @@ class VoiceLab:
         known keeps its record, which other voices may rest on, unless `replace_consent`; one whose consent was
         withdrawn is refused. Nothing is stored when the consent does not hold, or narrow band was not confirmed.
         """
-        voice = await self.voice(voice_id)
-        refusal = consent_refusal(consent, self.recordings.now())
-        if refusal:
-            raise BadVoice(f"The sample was not taken: {refusal}.")
+        voice = await self.check_sample(voice_id, consent=consent, language=language)
         if SampleWarning.NARROWBAND in inspected.report.warnings and not narrowband_confirmed:
             raise BadSample(
                 f"The recording has telephone quality ({inspected.report.sample_rate_hz} Hz), and so would the voice: "
                 "confirm that you want that."
             )
         language = language or voice.language
-        unknown = dict(self._names.problems(replace(voice, language=language))).get("language")
-        if unknown:
-            raise BadVoice(f"The sample was not taken: {unknown}.")
         data = await asyncio.to_thread(lambda: encode_sample(prepare_sample(inspected)))
         fresh = StoredSample(
             id=blob_id_of(data),

@@ -6,6 +6,7 @@ is only worth knowing is a warning in the report.
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import math
 import warnings
@@ -113,6 +114,12 @@ class InspectedSample:
     speech: tuple[Span, ...]
 
 
+def check_packages() -> None:
+    """Raise EngineUnavailable, with the cure, where `prepare_sample` would; loads nothing."""
+    if not all(importlib.util.find_spec(name) for name in _PACKAGES):
+        raise EngineUnavailable(_CURE)
+
+
 def inspect_sample(data: bytes, *, limits: SampleLimits | None = None) -> InspectedSample:
     """The file's audio with what was measured in it. Blocks for about 5 ms a second of audio.
 
@@ -152,7 +159,7 @@ def inspect_sample(data: bytes, *, limits: SampleLimits | None = None) -> Inspec
 def prepare_sample(sample: InspectedSample) -> PcmAudio:
     """The speech alone, 24 kHz mono at -19 LUFS with true peaks held: ready for an engine.
 
-    Ends are trimmed and long pauses cut to 0.4 s by crossfades. Raises EngineUnavailable without the extra `voices`.
+    Ends are trimmed and long pauses cut to 0.4 s by crossfades. Raises EngineUnavailable where a package is missing.
     """
     audio = _spoken_parts(resample(sample.audio, PREPARED_RATE_HZ), sample.speech)
     return fade_edges(level_reference(audio))
@@ -161,7 +168,7 @@ def prepare_sample(sample: InspectedSample) -> PcmAudio:
 def level_reference(audio: PcmAudio) -> PcmAudio:
     """At -19 LUFS (ITU-R BS.1770, by pyloudnorm) with true peaks held by the limiter; needs 0.4 s or more."""
     try:
-        import pyloudnorm  # noqa: PLC0415 - an extra, and it brings scipy
+        import pyloudnorm  # noqa: PLC0415 - heavy, it brings scipy
     except ImportError as error:
         raise EngineUnavailable(_CURE) from error
     loudness = pyloudnorm.Meter(audio.sample_rate_hz).integrated_loudness(audio.samples.astype(np.float64))
@@ -178,7 +185,11 @@ def encode_sample(audio: PcmAudio) -> bytes:
     return file.getvalue()
 
 
-_CURE = 'samples need the extra packages of voices: pip install "recado[voices]"'
+_PACKAGES = ("pydub", "pyloudnorm")
+_CURE = (
+    f"samples need the packages {' and '.join(_PACKAGES)}, which come with Recado, and one of them is missing or "
+    "broken: `pip install -e .` in its folder, or `make demo`, installs them"
+)
 
 
 def _whole(data: bytes, limits: SampleLimits) -> Decoded:
@@ -262,7 +273,7 @@ def _pydub_segment(audio: PcmAudio) -> AudioSegment:
         with warnings.catch_warnings():
             # It warns of the ffmpeg that it is not asked to call, and of audioop, which has its own package now.
             warnings.simplefilter("ignore")
-            from pydub import AudioSegment  # noqa: PLC0415 - an extra
+            from pydub import AudioSegment  # noqa: PLC0415 - only samples need it
     except ImportError as error:
         raise EngineUnavailable(_CURE) from error
     data = (np.clip(audio.samples.astype(np.float64), -1.0, 1.0) * (2**31 - 1)).astype("<i4").tobytes()

@@ -19,7 +19,14 @@ from bot.voice_store import recordings_of
 from bot.voice_uses import Use
 from tts.errors import BadAudio
 from tts.voices.consent import Consent
-from tts.voices.samples import InspectedSample, SampleLimits, SampleWarning, StoredSample, inspect_sample
+from tts.voices.samples import (
+    InspectedSample,
+    SampleLimits,
+    SampleWarning,
+    StoredSample,
+    check_packages,
+    inspect_sample,
+)
 
 _SAMPLE = click.argument("sample", metavar="SAMPLE")
 
@@ -87,23 +94,24 @@ def add(
     replace_consent: bool,
 ) -> None:
     """Take FILE (WAV, MP3, FLAC, OGG, M4A or AMR; 3 s of speech or more) into VOICE's mix."""
+    consent = Consent(
+        speaker=_plain(speaker),
+        by=_plain(consent_by),
+        statement=_plain(statement),
+        given_at=datetime.now(UTC),
+        expires_at=expires.replace(hour=23, minute=59, second=59, tzinfo=UTC) if expires else None,
+    )
+    # Listening takes long: what would refuse any recording comes before it.
+    _check_file(file)
+    in_lab(lambda lab, _: _check_early(lab, voice_id, consent, language))
     inspected = _inspected(file)
     for line in pairs(_measured(inspected)):
         click.echo(line, err=True)
     if SampleWarning.NARROWBAND in inspected.report.warnings and not accept_narrowband:
         click.confirm("The recording has telephone quality, and so will the voice. Take it?", abort=True, err=True)
-    now = datetime.now(UTC)
-    consent = Consent(
-        speaker=_plain(speaker),
-        by=_plain(consent_by),
-        statement=_plain(statement),
-        given_at=now,
-        expires_at=expires.replace(hour=23, minute=59, second=59, tzinfo=UTC) if expires else None,
-    )
     settings = read_tts_settings()
 
     async def work(lab: VoiceLab, _installation: Installation) -> Change:
-        await lab.voice(voice_id)
         if not transcript:
             click.echo("Writing down what is said, unless that is known …", err=True)
         async with hearing(settings) as transcriber:
@@ -199,13 +207,21 @@ def erase(sample: str, *, yes: bool) -> None:
     click.echo(f"{erased[:12]}: erased{proof}")
 
 
-def _inspected(file: Path) -> InspectedSample:
+async def _check_early(lab: VoiceLab, voice_id: str, consent: Consent, language: str) -> None:
+    await lab.check_sample(voice_id, consent=consent, language=language)
+    check_packages()
+
+
+def _check_file(file: Path) -> None:
     size, most = file.stat().st_size, SampleLimits().max_bytes
     if size > most:
         raise click.ClickException(
             f"{file}: the file has {size / 1e6:.1f} MB, a sample at most {most / 1e6:g} MB; cut the recording, or save "
             "it as FLAC or MP3. Nothing was stored."
         )
+
+
+def _inspected(file: Path) -> InspectedSample:
     click.echo("Listening to the recording …", err=True)
     try:
         return inspect_sample(file.read_bytes())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import io
 from dataclasses import replace
 
@@ -115,6 +116,41 @@ def test_a_consent_that_is_over_is_none(house: House) -> None:
     house.create("--no-design")
 
     assert "expired" in house.add("--expires", "2020-01-01").output
+
+
+@pytest.mark.parametrize("option", ["--speaker", "--statement", "--consent-by", "--expires", "--language"])
+def test_what_forbids_any_sample_is_told_before_the_recording_is_listened_to(house: House, option: str) -> None:
+    house.create("--no-design")
+    value = {"--expires": "2020-01-01", "--language": "xx"}.get(option, " ")
+
+    result = house.add(option, value)
+
+    assert result.exit_code == 1
+    assert "The sample was not taken" in result.output
+    assert "Listening" not in result.output
+
+
+def test_a_sample_for_no_voice_is_refused_before_the_recording_is_listened_to(house: House) -> None:
+    result = house.add()
+
+    assert result.exit_code == 1
+    assert "no voice 'ana'" in result.output
+    assert "Listening" not in result.output
+
+
+@pytest.mark.parametrize("package", ["pydub", "pyloudnorm"])
+def test_a_missing_package_is_told_with_its_cure_before_the_recording_is_listened_to(
+    house: House, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    house.create("--no-design")
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else find_spec(name))
+
+    result = house.add()
+
+    assert result.exit_code == 1
+    assert "pip install -e ." in result.output
+    assert "Listening" not in result.output
 
 
 def narrow(house: House) -> str:
