@@ -250,6 +250,46 @@ def test_some_noise_is_a_warning() -> None:
     assert inspect_sample(wav(noisy(speech(pause_s=1.0), 15))).report.warnings == (SampleWarning.NOISY,)
 
 
+def assert_measured_alike(disturbed: PcmAudio) -> None:
+    plain, found = inspect_sample(wav(room())), inspect_sample(wav(disturbed))
+
+    assert found.report.speech_s == pytest.approx(plain.report.speech_s, abs=0.15)
+    assert found.report.level_dbfs == pytest.approx(plain.report.level_dbfs, abs=0.3)
+    assert found.report.noise_dbfs == pytest.approx(plain.report.noise_dbfs, abs=1.0)
+    assert found.report.warnings == plain.report.warnings == ()
+    loudness = [
+        pyloudnorm.Meter(audio.sample_rate_hz).integrated_loudness(audio.samples.astype(np.float64))
+        for audio in (prepare_sample(plain), prepare_sample(found))
+    ]
+    assert loudness[0] == pytest.approx(loudness[1], abs=0.3)
+
+
+def room() -> PcmAudio:
+    """Speech that leaves space for an offset, in a quiet room."""
+    plain = speech(pause_s=1.0)
+    noise = np.random.default_rng(2).normal(0, 0.001, len(plain.samples)).astype(np.float32)
+    return replace(plain, samples=plain.samples * np.float32(0.35 / np.abs(plain.samples).max()) + noise)
+
+
+@pytest.mark.parametrize("offset", [0.01, 0.1, 0.3, -0.6, 0.6])
+def test_a_constant_offset_changes_nothing_that_is_measured(offset: float) -> None:
+    assert_measured_alike(replace(room(), samples=room().samples + np.float32(offset)))
+
+
+@pytest.mark.parametrize("frequency_hz", [5.0, 20.0, 38.0])
+def test_rumble_under_40_hz_changes_nothing_that_is_measured(frequency_hz: float) -> None:
+    quiet = room()
+    rumble = 0.03 * np.sin(2 * np.pi * frequency_hz * np.arange(len(quiet.samples)) / quiet.sample_rate_hz)
+
+    assert_measured_alike(replace(quiet, samples=quiet.samples + rumble.astype(np.float32)))
+
+
+def test_an_offset_is_not_kept_in_the_prepared_sample() -> None:
+    audio = prepared(replace(room(), samples=room().samples + np.float32(0.3)))
+
+    assert abs(float(np.mean(audio.samples))) < 1e-4
+
+
 def prepared(audio: PcmAudio) -> PcmAudio:
     return prepare_sample(inspect_sample(wav(audio)))
 
