@@ -128,7 +128,7 @@ def inspect_sample(data: bytes, *, limits: SampleLimits | None = None) -> Inspec
     """
     limits = limits or SampleLimits()
     decoded = _whole(data, limits)
-    audio = _without_rumble(decoded.audio)
+    audio = decoded.audio
     if audio.sample_rate_hz < limits.min_rate_hz:
         raise BadSample(f"recorded at {audio.sample_rate_hz} Hz; a sample needs {limits.min_rate_hz} Hz or more")
     if decoded.mix_loss_db > _CANCELS_DB:
@@ -136,6 +136,7 @@ def inspect_sample(data: bytes, *, limits: SampleLimits | None = None) -> Inspec
             f"the channels cancel each other: mixed to one they are {decoded.mix_loss_db:.0f} dB quieter; send one "
             "channel alone"
         )
+    audio = _without_rumble(audio)
     speech = speech_spans(audio)
     speech_s = sum(span.duration_s for span in speech)
     if speech_s < limits.min_speech_s:

@@ -60,6 +60,12 @@ def test_below_8_khz_is_refused_with_both_rates() -> None:
         inspect_sample(wav(speech(rate_hz=6_000)))
 
 
+def test_a_rate_too_low_for_any_filter_is_refused_as_any_other_low_rate() -> None:
+    slow = PcmAudio(samples=0.1 * np.ones(400, np.float32), sample_rate_hz=100)
+    with pytest.raises(BadSample, match=r"recorded at 100 Hz.* 8000 Hz"):
+        inspect_sample(wav(slow))
+
+
 def test_stereo_becomes_mono_and_the_report_tells() -> None:
     found = inspect_sample(wav(speech(), channels=2))
 
