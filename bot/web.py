@@ -83,6 +83,7 @@ def build_app(settings: Settings, installation: Installation) -> web.Application
         installation.mailbox, installation.conversations, recording, now_ms=_now_ms, after_s=FORGET_AFTER_S
     )
     app.on_startup.append(lambda _app: forgetting.enlist())
+    app.on_startup.append(lambda _app: words.refresh())  # a persona's name is a command from the first message on
 
     async def beside(_app: web.Application) -> AsyncIterator[None]:
         background = app[BACKGROUND]
