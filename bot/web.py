@@ -83,7 +83,7 @@ def build_app(settings: Settings, installation: Installation) -> web.Application
         installation.mailbox, installation.conversations, recording, now_ms=_now_ms, after_s=FORGET_AFTER_S
     )
     app.on_startup.append(lambda _app: forgetting.enlist())
-    app.on_startup.append(lambda _app: words.refresh())  # a persona's name is a command from the first message on
+    app.on_startup.append(lambda _app: words.first())
 
     async def beside(_app: web.Application) -> AsyncIterator[None]:
         background = app[BACKGROUND]
@@ -123,6 +123,13 @@ class _PersonaWords:
 
     def current(self) -> Mapping[str, str]:
         return self._words
+
+    async def first(self) -> None:
+        """Know the words before the first message is read; what fails is tried again by the periodic refresh."""
+        try:
+            await self.refresh()
+        except Exception as error:  # noqa: BLE001 - a task boundary: the receiver starts all the same
+            log.warning("persona words not read", error=type(error).__name__)
 
     async def refresh(self) -> None:
         self._words = choosing_words(await self._installation.personas.list())
