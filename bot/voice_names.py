@@ -20,6 +20,13 @@ Problems = tuple[tuple[str, str], ...]
 
 _TIMBRES = {EngineName.QWEN3: qwen3.TIMBRES, EngineName.BARK: bark.PRESETS}
 _STYLES = {EngineName.KOKORO: kokoro.STYLES}
+# Which engines can be set up to take a kind of source.
+TAKERS = {
+    SourceKind.SAMPLE: (EngineName.QWEN3, EngineName.REMOTE, EngineName.XTTS),
+    SourceKind.DESIGNED: (EngineName.QWEN3, EngineName.REMOTE, EngineName.XTTS),
+    SourceKind.TIMBRE: (EngineName.QWEN3, EngineName.REMOTE, EngineName.XTTS, EngineName.BARK),
+    SourceKind.STYLE: (EngineName.REMOTE, EngineName.KOKORO, EngineName.ESPEAK),
+}
 _LANGUAGES = sorted({*qwen3.LANGUAGES, *xtts.LANGUAGES, *bark.LANGUAGES, *espeak.VOICES, *phonemes.VOICES})
 _MOST_LISTED = 12
 

@@ -18,12 +18,13 @@ from bot.commandline.voice.lab_access import in_lab
 from bot.commandline.voice.reseal import reseal
 from bot.commandline.voice.samples import samples
 from bot.commandline.voice.say import say
+from bot.commandline.voice.speakers import speaker_words
 from bot.commandline.voice.words import VOICE, YES, mix_words, styles_of, weight_of
 from bot.installation import Installation
 from bot.recordings import consent_words
 from bot.voice_lab import VoiceLab
 from tts.contract import SourceKind, Voice, VoiceSource
-from tts.material import RECORDED
+from tts.material import RECORDED, material_refusal
 
 
 @click.group()
@@ -154,9 +155,12 @@ def list_voices() -> None:
 @VOICE
 def show(voice_id: str) -> None:
     """Show what VOICE is made of, whose consent it needs, and who speaks with it."""
+    settings = read_tts_settings()
 
     async def look(lab: VoiceLab, installation: Installation) -> list[tuple[str, str]]:
         one = await lab.voice(voice_id)
+        spoken = await installation.designs.applied(one)
+        barred = await material_refusal(installation.samples, spoken.sources, datetime.now(UTC))
         total = sum(source.weight for source in one.sources) or 1.0
         mixed = []
         for source in one.sources:
@@ -171,6 +175,7 @@ def show(voice_id: str) -> None:
             *mixed,
             ("stand-in", mix_words(one.stand_in)),
             ("engines", ", ".join(one.engines)),
+            ("speaks", speaker_words(spoken, settings, barred=barred)),
             ("speed", f"{one.speed:g}"),
             ("seed", "" if one.seed is None else str(one.seed)),
             ("resembles", "must: rather text than another voice" if one.must_resemble else "need not"),

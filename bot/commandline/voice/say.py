@@ -12,6 +12,7 @@ from bot.commandline.processes import read_settings, read_tts_settings
 from bot.commandline.say import ENGINE, OUTPUT, end_lost, format_of
 from bot.commandline.voice.design import started
 from bot.commandline.voice.lab_access import hearing, in_lab
+from bot.commandline.voice.speakers import spoken_words
 from bot.commandline.voice.words import VOICE
 from bot.designs import Designs
 from bot.installation import Installation
@@ -39,7 +40,7 @@ def say(voice_id: str, text: str, *, language: str | None, engine: str | None, o
     if engine:
         settings = settings.model_copy(update={"tts_engines": (EngineName(engine),)})
 
-    async def speak(lab: VoiceLab, installation: Installation) -> VoiceNote:
+    async def speak(lab: VoiceLab, installation: Installation) -> tuple[VoiceNote, str]:
         one = await installation.designs.applied(await lab.voice(voice_id))
         if engine:
             one = replace(one, engines=())
@@ -57,9 +58,9 @@ def say(voice_id: str, text: str, *, language: str | None, engine: str | None, o
             finally:
                 await speaker.close()
         await build_notary(read_settings(), installation.redis, installation.samples).certify(note, turn_id="")
-        return note
+        return note, spoken_words(one, note, barred=await casting.refusal(one))
 
-    note = in_lab(speak)
+    note, speaker_told = in_lab(speak)
     output.write_bytes(note.data)
     making = note.making
     click.echo(
@@ -68,6 +69,7 @@ def say(voice_id: str, text: str, *, language: str | None, engine: str | None, o
         f"made in {note.timings.generate_s + note.timings.encode_s:.1f} s",
         err=True,
     )
+    click.echo(speaker_told, err=True)
 
 
 async def _designed(one: Voice, speaker: Speaker, designs: Designs) -> Voice:

@@ -162,6 +162,55 @@ def test_a_mix_that_cannot_be_is_refused_and_changes_nothing(
     assert "2 (2 kept)" in house.run("show", "ana").output
 
 
+# -- who speaks -----------------------------------------------------------------------------------------------------
+
+
+def test_show_and_say_tell_that_the_recordings_speak(house: House) -> None:
+    house.create("--no-design")
+    house.added()
+
+    assert "its recordings, by qwen3" in house.run("show", "ana").output
+    assert "Spoken by its recordings." in house.run("say", "ana", "Olá", "-o", str(house.folder / "n.ogg")).output
+
+
+def test_show_and_say_tell_that_the_stand_in_speaks_why_and_which_engine_would_speak_the_recordings(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.create("--no-design", "--stand-in", "jm_kumo=1")
+    house.added()
+    monkeypatch.setenv("TTS_ENGINES", "espeak")
+
+    shown = " ".join(house.run("show", "ana").output.split())
+    said = house.run("say", "ana", "Olá", "-o", str(house.folder / "n.ogg")).output
+
+    why = "no engine that is ready here speaks its recordings; set up one that would: qwen3 or remote or xtts"
+    assert f"the stand-in, by espeak: {why}" in shown
+    assert f"Spoken by the stand-in: {why}." in said
+
+
+def test_show_tells_that_nobody_speaks_where_no_engine_takes_the_voice(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.create("--no-design")
+    house.added()
+    monkeypatch.setenv("TTS_ENGINES", "espeak")
+
+    shown = " ".join(house.run("show", "ana").output.split())
+    assert "nobody: no engine that is ready here speaks its recordings" in shown
+
+
+def test_show_tells_that_the_stand_in_speaks_since_the_consent_was_withdrawn(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.create("--no-design", "--stand-in", "jm_kumo=1")
+    house.run("samples", "withdraw", house.added(), "--yes")
+    monkeypatch.setenv("TTS_ENGINES", "qwen3,espeak")
+
+    shown = " ".join(house.run("show", "ana").output.split())
+    assert "the stand-in, by espeak: sample" in shown
+    assert shown.count("the consent was withdrawn") == 1
+
+
 # -- settings, versions, deletion ---------------------------------------------------------------------------------
 
 
